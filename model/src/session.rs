@@ -1,0 +1,316 @@
+//! A session: one attempt of one person, as a value.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::check::{CheckResult, LastError};
+use crate::event::Chain;
+use crate::flow::{Flow, StepKind};
+use crate::id::{SessionId, TemplateId};
+use crate::realm::Realm;
+use crate::secret::SessionSecret;
+use crate::submission::Submission;
+use crate::test_outcome::TestOutcome;
+use crate::time::Timestamp;
+
+/// How long a run of checks may take before what is unfinished goes to a reviewer.
+pub const RUN_LIMIT: Duration = Duration::from_secs(600);
+
+/// The statuses that callers see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// The session exists, the iframe has not loaded.
+    Created,
+    /// The iframe has loaded and waits for the person.
+    RequiresInput,
+    /// The person submits, or checks run.
+    InProgress,
+    /// All checks passed.
+    Completed,
+    /// A check failed decisively, or the attempts are used up.
+    Failed,
+    /// A person of the tenant must decide.
+    RequiresReview,
+    /// Ended by the person or the tenant.
+    Canceled,
+    /// The time ran out before a decision.
+    Expired,
+}
+
+impl Status {
+    /// All of them, in the order of the lifecycle.
+    pub const ALL: [Self; 8] = [
+        Self::Created,
+        Self::RequiresInput,
+        Self::InProgress,
+        Self::Completed,
+        Self::Failed,
+        Self::RequiresReview,
+        Self::Canceled,
+        Self::Expired,
+    ];
+
+    /// The status as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::RequiresInput => "requires_input",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::RequiresReview => "requires_review",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The status with this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// True for the six that a session never leaves.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        !matches!(self, Self::Created | Self::RequiresInput | Self::InProgress)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The template that a session was made from, as it stood then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRef {
+    /// The template.
+    pub id: TemplateId,
+    /// Its slug when the session was made.
+    pub slug: String,
+    /// The published version that was taken.
+    pub version: u32,
+}
+
+/// Which steps of the flow have been accepted, by kind: a flow asks for each kind at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StepSet(u8);
+
+impl StepSet {
+    /// The set with this bit pattern; what storage keeps.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// The bit pattern; what storage keeps.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// True if steps of this kind have been accepted.
+    #[must_use]
+    pub const fn contains(self, kind: StepKind) -> bool {
+        self.0 & kind.bit() != 0
+    }
+
+    /// The set with this kind in it.
+    #[must_use]
+    pub const fn with(self, kind: StepKind) -> Self {
+        Self(self.0 | kind.bit())
+    }
+
+    /// What the two sets share.
+    #[must_use]
+    pub const fn intersect(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+/// Who ended a session before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CanceledBy {
+    /// The person being verified.
+    Person,
+    /// The tenant.
+    Tenant,
+}
+
+/// Where a session stands. Each variant owns just what is true in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Made; nobody has loaded it.
+    Created,
+    /// Loaded; the next step is the person's. After a retry some steps may still count.
+    RequiresInput {
+        /// The steps that need not be given again.
+        accepted: StepSet,
+    },
+    /// At least one step of this attempt has been accepted, and at least one is missing.
+    Collecting {
+        /// The steps accepted so far.
+        accepted: StepSet,
+    },
+    /// All steps are in and the checks of run `Session::attempts` run.
+    Checking {
+        /// When this run began.
+        started: Timestamp,
+    },
+    /// All checks passed.
+    Completed {
+        /// When that was decided.
+        at: Timestamp,
+    },
+    /// A check failed decisively, or the attempts are used up.
+    Failed {
+        /// When that was decided.
+        at: Timestamp,
+    },
+    /// A person of the tenant must decide.
+    RequiresReview {
+        /// When that was found.
+        at: Timestamp,
+    },
+    /// Ended by the person or the tenant.
+    Canceled {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: CanceledBy,
+    },
+    /// The time ran out.
+    Expired {
+        /// The deadline that passed.
+        at: Timestamp,
+    },
+}
+
+impl State {
+    /// The status that callers see.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Created => Status::Created,
+            Self::RequiresInput { .. } => Status::RequiresInput,
+            Self::Collecting { .. } | Self::Checking { .. } => Status::InProgress,
+            Self::Completed { .. } => Status::Completed,
+            Self::Failed { .. } => Status::Failed,
+            Self::RequiresReview { .. } => Status::RequiresReview,
+            Self::Canceled { .. } => Status::Canceled,
+            Self::Expired { .. } => Status::Expired,
+        }
+    }
+
+    /// When a terminal state was reached; for an expired session that is its deadline.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Completed { at }
+            | Self::Failed { at }
+            | Self::RequiresReview { at }
+            | Self::Canceled { at, .. }
+            | Self::Expired { at } => Some(*at),
+            Self::Created | Self::RequiresInput { .. } | Self::Collecting { .. } | Self::Checking { .. } => None,
+        }
+    }
+}
+
+/// What belongs to the person, and the secret that seals it. Redaction erases exactly this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Personal {
+    /// Seals this part at rest, salts the event hashes.
+    pub secret: SessionSecret,
+    /// The tenant's own labels.
+    pub metadata: BTreeMap<String, String>,
+    /// Where the person goes afterwards.
+    pub redirect_url: Option<String>,
+    /// What the person has submitted, by step.
+    pub submissions: BTreeMap<StepKind, Submission>,
+}
+
+/// One verification attempt, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Shares its UUID with its verification.
+    pub id: SessionId,
+    /// Whose it is.
+    pub realm: Realm,
+    /// Where its flow comes from.
+    pub template: TemplateRef,
+    /// The flow as it was when the session was made; no later edit reaches it.
+    pub flow: Arc<Flow>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed; no later command is dated before this.
+    pub updated: Timestamp,
+    /// The deadline, a whole second.
+    pub expires_at: Timestamp,
+    /// How many runs of checks have begun; the number of the last one.
+    pub attempts: u32,
+    /// Why the last attempt did not complete.
+    pub last_error: Option<LastError>,
+    /// In test mode: what the checks will say.
+    pub test_outcome: Option<TestOutcome>,
+    /// The head of the event chain.
+    pub chain: Chain,
+    /// What the last ended run found.
+    pub checks: Vec<CheckResult>,
+    /// The person's data; `None` once redacted.
+    pub personal: Option<Box<Personal>>,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Session {
+    /// The status that callers see.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// The next moment at which the session must be rung: its deadline, or the limit of the run
+    /// of checks under way. `None` once it has ended.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Checking { started } => Some(started.after(RUN_LIMIT)),
+            state if state.status().is_terminal() => None,
+            _ => Some(self.expires_at),
+        }
+    }
+
+    /// The steps accepted so far in this attempt; all of them once checks run.
+    #[must_use]
+    pub fn accepted(&self) -> StepSet {
+        match &self.state {
+            State::RequiresInput { accepted } | State::Collecting { accepted } => *accepted,
+            State::Checking { .. } | State::Completed { .. } | State::Failed { .. } | State::RequiresReview { .. } => {
+                self.flow.step_set()
+            }
+            State::Created | State::Canceled { .. } | State::Expired { .. } => StepSet::default(),
+        }
+    }
+
+    /// The step that the person must give next, while it is the person's turn.
+    #[must_use]
+    pub fn next_step(&self) -> Option<StepKind> {
+        match &self.state {
+            State::RequiresInput { accepted } | State::Collecting { accepted } => self.flow.next_after(*accepted),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Test mode: data of a person who does not exist, to walk a session through without a browser.
+
+use crate::flow::{Countries, FieldKind, FieldSpec, Step};
+use crate::submission::Submission;
+use crate::time::Timestamp;
+
+/// A submission that the step accepts and the built-in checks pass.
+#[must_use]
+pub fn submission(step: &Step, at: Timestamp) -> Submission {
+    match step {
+        Step::Consent { .. } => Submission::Consent { at },
+        Step::DataEntry { fields } => {
+            let fields = fields.iter().map(|field| (field.name.clone(), value(field).to_owned())).collect();
+            Submission::DataEntry { fields }
+        }
+        Step::DocumentUpload { documents, countries } => Submission::DocumentUpload {
+            document: documents.first().copied().unwrap_or(crate::flow::DocumentKind::Passport),
+            country: match countries {
+                Countries::Any => "DE".to_owned(),
+                Countries::Only(codes) => codes.first().cloned().unwrap_or_default(),
+            },
+        },
+        Step::Selfie => Submission::Selfie,
+        Step::Liveness => Submission::Liveness,
+    }
+}
+
+fn value(field: &FieldSpec) -> &'static str {
+    match (field.kind, field.name.as_str()) {
+        (FieldKind::Date, "date_of_expiry") => "2099-12-31",
+        (FieldKind::Date, _) => "1974-08-12",
+        (FieldKind::Country, _) => "DE",
+        (FieldKind::String, "first_name") => "ANNA MARIA",
+        (FieldKind::String, "last_name") => "ERIKSSON",
+        (FieldKind::String, _) => "SPECIMEN",
+    }
+}

@@ -1,0 +1,112 @@
+//! Tenants and their keys.
+
+use std::fmt;
+
+use crate::id::{ApiKeyId, TemplateId};
+use crate::realm::{Realm, WorkspaceId};
+use crate::time::Timestamp;
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its number.
+    pub id: WorkspaceId,
+    /// Its name, for the operator.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// True once the operator has activated it for live mode.
+    pub live_activated: bool,
+    /// True while the operator has suspended it.
+    pub suspended: bool,
+}
+
+/// What a workspace has chosen for one mode.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RealmSettings {
+    /// The template of sessions that name none.
+    pub default_template: Option<TemplateId>,
+}
+
+/// What a key may do; a set of bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Look at objects.
+    pub const READ: Self = Self(1);
+    /// Make and change objects.
+    pub const WRITE: Self = Self(2);
+    /// Decide reviews.
+    pub const REVIEW: Self = Self(4);
+    /// All of them.
+    pub const ALL: Self = Self(7);
+
+    /// The set with this bit pattern; what storage keeps.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// The bit pattern; what storage keeps.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// True if every scope of `asked` is in this set.
+    #[must_use]
+    pub const fn include(self, asked: Self) -> bool {
+        self.0 & asked.0 == asked.0
+    }
+
+    /// What both sets hold, and more.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(Self::READ, "read"), (Self::WRITE, "write"), (Self::REVIEW, "review")];
+        let held: Vec<&str> = names.iter().filter(|(scope, _)| self.include(*scope)).map(|(_, name)| *name).collect();
+        f.write_str(&held.join(", "))
+    }
+}
+
+/// SHA-256 of an API key: all that is kept of it. The key has at least 140 bits of entropy, so
+/// that its plain hash cannot be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// What is known of an API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Names it in lists.
+    pub id: ApiKeyId,
+    /// Finds it.
+    pub hash: KeyHash,
+    /// Its first characters, to recognise it by.
+    pub prefix: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The workspace and the mode that it opens.
+    pub realm: Realm,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// True if the key opens anything at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}

@@ -1,0 +1,320 @@
+//! The Store trait: what the engine may ask of a disk, in the model's words.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use vetd_model::event::Event;
+use vetd_model::secret::SessionSecret;
+use vetd_model::template::{Template, TemplateVersion};
+use vetd_model::webhook::{Delivery, Endpoint};
+use vetd_model::workspace::{ApiKey, RealmSettings, Workspace};
+use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, Status, TemplateId, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::query::{Page, SessionQuery};
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The record has moved on since it was read: another incarnation won. Nothing was written.
+    #[error("the record has changed since it was read")]
+    Conflict,
+    /// The disk is full up to its reserve. Nothing was written.
+    #[error("the data folder's disk is full up to its reserve")]
+    Full,
+    /// The disk failed, or the store is being reopened or is closed. What happened to a commit
+    /// under way is unknown until it is read again.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A record that does not decode. It stays where it is, reported.
+    #[error("the record {key} is damaged")]
+    Inconsistent {
+        /// The record's key, in words that an operator can use.
+        key: String,
+    },
+    /// A list whose filters match so little that finding a page would take too many steps.
+    #[error("the filters need too many steps")]
+    TooBroad,
+    /// A record larger than the store takes.
+    #[error("the record is too large")]
+    TooLarge,
+}
+
+/// What the store must know of the session record that a write replaces. Comes from reading it
+/// or from the commit that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handle {
+    pub(crate) revision: u64,
+    pub(crate) slot: Option<u32>,
+    pub(crate) status: Status,
+}
+
+impl Handle {
+    /// How often the record has been written.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+/// A value as it was read, with the revision that a write must name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// The value.
+    pub value: T,
+    /// How often its record has been written; 0 for one that does not exist yet.
+    pub revision: u64,
+}
+
+/// A session's move: its record, its events and its index entries.
+#[derive(Debug)]
+pub struct SessionWrite<'a> {
+    /// The record it replaces; `None` makes a new one.
+    pub before: Option<&'a Handle>,
+    /// The session afterwards.
+    pub next: &'a Session,
+    /// The events of the move, in order.
+    pub events: &'a [Event],
+}
+
+/// One record to write. `revision` is the one that was read (0 for a new record); a mismatch
+/// refuses the whole commit.
+#[derive(Debug)]
+pub enum Write<'a> {
+    /// A session's move.
+    Session(SessionWrite<'a>),
+    /// A template; its slug is indexed, `frozen` is filed as a version of its own.
+    Template {
+        /// The revision that was read.
+        revision: u64,
+        /// The template afterwards.
+        template: &'a Template,
+        /// The slug to give up, if it changes.
+        previous_slug: Option<&'a str>,
+        /// A version to file.
+        frozen: Option<&'a TemplateVersion>,
+    },
+    /// The settings of a realm.
+    Settings {
+        /// The revision that was read.
+        revision: u64,
+        /// Whose.
+        realm: Realm,
+        /// The settings afterwards.
+        settings: &'a RealmSettings,
+    },
+    /// A workspace.
+    Workspace {
+        /// The revision that was read.
+        revision: u64,
+        /// The workspace afterwards.
+        workspace: &'a Workspace,
+    },
+    /// An API key.
+    ApiKey {
+        /// The revision that was read.
+        revision: u64,
+        /// The key afterwards.
+        key: &'a ApiKey,
+    },
+    /// A webhook endpoint. A new one gets the events that follow in commit order: its cursor is
+    /// set by the writer.
+    Endpoint {
+        /// The revision that was read.
+        revision: u64,
+        /// The endpoint afterwards.
+        endpoint: &'a Endpoint,
+    },
+    /// Removes an endpoint, its cursor and its deliveries.
+    RemoveEndpoint {
+        /// Whose.
+        realm: Realm,
+        /// Which.
+        id: EndpointId,
+    },
+    /// A delivery that has failed or waits, put or replaced.
+    Delivery(&'a Delivery),
+    /// Forgets a delivery that has succeeded.
+    RemoveDelivery {
+        /// To which endpoint.
+        endpoint: EndpointId,
+        /// The position of its event.
+        position: u64,
+    },
+    /// Every event up to this position has been delivered to the endpoint or has a [`Delivery`].
+    Cursor {
+        /// Of which endpoint.
+        endpoint: EndpointId,
+        /// The position.
+        position: u64,
+    },
+}
+
+/// Names one use of one idempotency key: a hash of workspace, mode, method, path and key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IdempotencySlot(pub [u8; 16]);
+
+/// What a replay answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The answer to the creation of a session. Not stored: its constant part is the session's
+    /// own, so it is made again from these two facts, byte for byte.
+    SessionCreated {
+        /// The session.
+        session: SessionId,
+        /// When its first token was issued.
+        token_issued: Timestamp,
+    },
+    /// The answer itself, sealed at rest.
+    Body {
+        /// The HTTP status.
+        status: u16,
+        /// The bytes.
+        body: Bytes,
+    },
+}
+
+/// An idempotency record, committed with the effect that it answers for.
+#[derive(Debug)]
+pub struct IdempotencyRecord<'a> {
+    /// Where it is filed.
+    pub slot: IdempotencySlot,
+    /// When the request was accepted; kept for 24 hours from here.
+    pub at: Timestamp,
+    /// SHA-256 of the raw request body.
+    pub fingerprint: [u8; 32],
+    /// What a replay answers.
+    pub answer: Answer,
+    /// The session whose secret seals a [`Answer::Body`], so that it dies with the person's
+    /// data; without one it is sealed under the store's own key.
+    pub owner: Option<(Realm, SessionId, &'a SessionSecret)>,
+}
+
+/// An idempotency record as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// SHA-256 of the raw body of the first request.
+    pub fingerprint: [u8; 32],
+    /// What a replay answers.
+    pub answer: Answer,
+}
+
+/// One atomic, durable change: all of it or none.
+#[derive(Debug, Default)]
+pub struct Commit<'a> {
+    /// The records to write.
+    pub writes: Vec<Write<'a>>,
+    /// The answer to file with them.
+    pub idempotency: Option<IdempotencyRecord<'a>>,
+}
+
+/// What a durable commit left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitReceipt {
+    /// The handle of the session that was written, if one was.
+    pub session: Option<Handle>,
+}
+
+/// An event and its place in the store-wide commit order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionedEvent {
+    /// Counts from 1; later commits have higher positions.
+    pub position: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// What recovery must know of a session that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveSession {
+    /// Whose it is.
+    pub realm: Realm,
+    /// Which.
+    pub id: SessionId,
+    /// When it must be rung.
+    pub deadline: Timestamp,
+    /// True if checks were running.
+    pub checking: bool,
+}
+
+/// What is kept, and how it is changed. Reads never show what is not yet durable.
+///
+/// Every look-up of a tenant's object names its realm; another realm's object is absent.
+/// Futures may be dropped at any time: a commit that was begun goes on.
+pub trait Store: Send + Sync + 'static {
+    /// Commits, and resolves once the commit is durable. What it holds is encoded before the
+    /// call returns.
+    ///
+    /// # Errors
+    /// After [`StoreError::Conflict`], [`StoreError::Full`] and [`StoreError::TooLarge`] nothing
+    /// was written; after any other error the outcome is unknown until it is read again.
+    fn commit(&self, commit: Commit<'_>) -> BoxFuture<'static, Result<CommitReceipt, StoreError>>;
+
+    /// One session.
+    fn session(&self, realm: Realm, id: SessionId) -> BoxFuture<'_, Result<Option<(Session, Handle)>, StoreError>>;
+
+    /// A page of sessions; damaged records are reported and left out.
+    fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>>;
+
+    /// Every session that has not ended, of all realms, each handed to `each`.
+    fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError>;
+
+    /// The filed answer for this slot, if it is younger than 24 hours at `now`.
+    fn answer(&self, slot: IdempotencySlot, now: Timestamp) -> BoxFuture<'_, Result<Option<StoredAnswer>, StoreError>>;
+
+    /// The events of a realm after a position, at most `limit`, in commit order, none of them
+    /// beyond the last durable position.
+    fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<Vec<PositionedEvent>, StoreError>;
+
+    /// One event by its identifier.
+    fn event(&self, realm: Realm, id: EventId) -> Result<Option<PositionedEvent>, StoreError>;
+
+    /// The last durable position, as it advances.
+    fn durable_position(&self) -> watch::Receiver<u64>;
+
+    /// A template by its identifier.
+    fn template(&self, realm: Realm, id: TemplateId) -> BoxFuture<'_, Result<Option<Stored<Template>>, StoreError>>;
+
+    /// The template that has this slug.
+    fn template_by_slug(&self, realm: Realm, slug: &str) -> Result<Option<TemplateId>, StoreError>;
+
+    /// All templates of a realm, newest first.
+    fn templates(&self, realm: Realm) -> Result<Vec<Template>, StoreError>;
+
+    /// One frozen version.
+    fn template_version(&self, realm: Realm, id: TemplateId, number: u32) -> Result<Option<TemplateVersion>, StoreError>;
+
+    /// All frozen versions of a template, newest first.
+    fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError>;
+
+    /// The settings of a realm; defaults at revision 0 if none were made.
+    fn settings(&self, realm: Realm) -> BoxFuture<'_, Result<Stored<RealmSettings>, StoreError>>;
+
+    /// All workspaces.
+    fn workspaces(&self) -> Result<Vec<Stored<Workspace>>, StoreError>;
+
+    /// All API keys, revoked ones included.
+    fn api_keys(&self) -> Result<Vec<Stored<ApiKey>>, StoreError>;
+
+    /// All endpoints of all realms.
+    fn endpoints(&self) -> Result<Vec<Stored<Endpoint>>, StoreError>;
+
+    /// The cursor of an endpoint.
+    fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError>;
+
+    /// The filed deliveries of an endpoint after a position, at most `limit`, by position.
+    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Deletes what has had its time (idempotency records of days gone by); returns how many
+    /// records went.
+    fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Whether a write would be accepted now.
+    fn health(&self) -> Result<(), StoreError>;
+
+    /// A key for one purpose, derived from the master key (HKDF-SHA-256, RFC 5869).
+    fn derived_key(&self, label: &str) -> Zeroizing<[u8; 32]>;
+
+    /// Ends the writer after everything it has accepted, and gives the folder free.
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
