@@ -1,1 +1,6 @@
-//! x
+//! vetd's front door: configuration, command line, HTTP. axum lives only here, and of the
+//! engine it knows [`vetd_actors::Engine`] alone.
+
+pub mod cli;
+pub mod http;
+pub mod serve;

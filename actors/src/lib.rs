@@ -1,1 +1,24 @@
-//! x
+//! The engine: live sessions as actors that own their state and their deadline, the pools that
+//! run checks and deliver webhooks, and recovery.
+//!
+//! ractor lives only here. The front door holds an [`Engine`] and nothing else.
+
+mod access;
+mod catalog;
+mod clock;
+mod engine;
+mod entropy;
+mod error;
+mod idempotency;
+mod reply;
+mod webhook_api;
+mod webhooks;
+
+pub use access::{Caller, KeyRejection, NewKey};
+pub use catalog::TemplateView;
+pub use clock::{Clock, SystemClock, TestClock};
+pub use engine::{Engine, EngineConfig};
+pub use entropy::Entropy;
+pub use error::EngineError;
+pub use idempotency::{Claim, IdempotencyKey, Once};
+pub use reply::{Ask, Render, Reply};

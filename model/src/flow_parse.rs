@@ -79,7 +79,9 @@ fn step(value: &Value, path: &str, issues: &mut Issues) -> Option<Step> {
             .ok_or_else(|| "must be consent, data_entry, document_upload, selfie or liveness".to_owned())
     })?;
     let step = match kind {
-        StepKind::Consent => Step::Consent { text: object.required_with("text", issues, consent_text).unwrap_or_default() },
+        StepKind::Consent => {
+            Step::Consent { text: object.required_with("text", issues, consent_text).unwrap_or_default() }
+        }
         StepKind::DataEntry => Step::DataEntry { fields: fields(&mut object, issues) },
         StepKind::DocumentUpload => Step::DocumentUpload {
             documents: documents(&mut object, issues),
@@ -126,7 +128,8 @@ fn fields(object: &mut Object<'_>, issues: &mut Issues) -> Vec<FieldSpec> {
 fn field_name(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let fits = (1..=NAME_LIMIT).contains(&text.len()) && text.bytes().all(plain);
-    fits.then(|| text.to_owned()).ok_or_else(|| "must have 1 to 40 lower-case letters, digits and underscores".to_owned())
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "must have 1 to 40 lower-case letters, digits and underscores".to_owned())
 }
 
 fn documents(object: &mut Object<'_>, issues: &mut Issues) -> Vec<DocumentKind> {
@@ -160,7 +163,8 @@ fn countries(object: &mut Object<'_>, issues: &mut Issues) -> Countries {
     for (position, value) in list.iter().enumerate() {
         match value.as_str().filter(|code| country::is_assigned(code)) {
             Some(code) => codes.push(code.to_owned()),
-            None => issues.add(format!("{path}.{position}"), "must be a two-letter country code like DE, or the list [\"*\"]"),
+            None => issues
+                .add(format!("{path}.{position}"), "must be a two-letter country code like DE, or the list [\"*\"]"),
         }
     }
     if list.is_empty() {
@@ -175,7 +179,11 @@ fn checks(object: &mut Object<'_>, steps: &[Step], issues: &mut Issues) -> Vec<C
     let Some(list) = object.list("checks", CheckKind::ALL.len(), issues) else {
         let typed = steps.iter().any(|step| step.kind() == StepKind::DataEntry);
         let kind = CheckKind::DataCompleteness;
-        return if typed { vec![CheckSpec { kind, on_fail: OnFail::Fail, on_review: OnReview::Review, min_age: None }] } else { Vec::new() };
+        return if typed {
+            vec![CheckSpec { kind, on_fail: OnFail::Fail, on_review: OnReview::Review, min_age: None }]
+        } else {
+            Vec::new()
+        };
     };
     let mut checks: Vec<CheckSpec> = Vec::new();
     for (position, value) in list.iter().enumerate() {

@@ -53,11 +53,7 @@ impl std::fmt::Debug for WebhookSecret {
 /// The value of `KYC-Signature`: `t=<unix seconds>` and one `v1=<hex>` for each secret still
 /// valid, each HMAC-SHA-256 of `<t>.<body>` under the secret as it is shown.
 #[must_use]
-pub fn kyc_signature<'a>(
-    secrets: impl IntoIterator<Item = &'a WebhookSecret>,
-    timestamp: u64,
-    body: &[u8],
-) -> String {
+pub fn kyc_signature<'a>(secrets: impl IntoIterator<Item = &'a WebhookSecret>, timestamp: u64, body: &[u8]) -> String {
     let mut header = format!("t={timestamp}");
     for secret in secrets {
         let mut mac = keyed(secret.expose().as_bytes());

@@ -143,7 +143,7 @@ impl TemplatePatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateCommand {
     /// Edit name, slug or draft.
-    Patch(TemplatePatch),
+    Patch(Box<TemplatePatch>),
     /// Freeze the draft as the next version and let new sessions take it.
     Publish,
     /// Let new sessions take this earlier version again.
@@ -281,7 +281,9 @@ fn slug(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     let fits = !text.is_empty() && text.len() <= SLUG_LIMIT && text.bytes().all(plain);
     if !fits || text.starts_with('-') || text == crate::scaffold::SLUG {
-        return Err("must have 1 to 60 lower-case letters, digits, hyphens and underscores, and not be scaffold".to_owned());
+        return Err(
+            "must have 1 to 60 lower-case letters, digits, hyphens and underscores, and not be scaffold".to_owned()
+        );
     }
     Ok(text.to_owned())
 }

@@ -149,7 +149,13 @@ impl EndpointChange {
     ///
     /// # Errors
     /// `validation_error` if `url` is missing.
-    pub fn build(self, id: EndpointId, realm: Realm, secret: WebhookSecret, at: Timestamp) -> Result<Endpoint, Refusal> {
+    pub fn build(
+        self,
+        id: EndpointId,
+        realm: Realm,
+        secret: WebhookSecret,
+        at: Timestamp,
+    ) -> Result<Endpoint, Refusal> {
         Ok(Endpoint {
             id,
             realm,

@@ -1,0 +1,101 @@
+//! The one port through which time comes in.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use vetd_model::Timestamp;
+
+/// Tells the time and waits for it. No timer goes around it.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// Resolves once [`Self::now`] is at or after `at`, also when the clock was stepped or the
+    /// machine slept meanwhile.
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
+}
+
+/// The machine's clock, shifted by a fixed offset.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock {
+    offset_seconds: i64,
+}
+
+/// How long a sleeper goes without looking at the wall clock.
+const GLANCE: Duration = Duration::from_secs(1);
+
+impl SystemClock {
+    /// A clock that runs `offset_seconds` ahead of the machine's (behind, if negative).
+    #[must_use]
+    pub const fn shifted(offset_seconds: i64) -> Self {
+        Self { offset_seconds }
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the port")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp::default().after(since_epoch);
+        let offset = Duration::from_secs(self.offset_seconds.unsigned_abs());
+        if self.offset_seconds < 0 { now.before(offset) } else { now.after(offset) }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the port")]
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let clock = *self;
+        Box::pin(async move {
+            loop {
+                let now = clock.now();
+                if now >= at {
+                    return;
+                }
+                // The runtime's timer counts in whole milliseconds of a clock that stands still
+                // while the machine sleeps, hence the glance at the wall clock.
+                tokio::time::sleep(at.since(now).min(GLANCE)).await;
+            }
+        })
+    }
+}
+
+/// A clock that moves when a test says so: stored deadlines, timers and backoff move together.
+#[derive(Debug, Clone)]
+pub struct TestClock {
+    now: Arc<watch::Sender<Timestamp>>,
+}
+
+impl TestClock {
+    /// A clock that stands at `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        Self { now: Arc::new(watch::Sender::new(start)) }
+    }
+
+    /// Lets this much time pass at once.
+    pub fn advance(&self, by: Duration) {
+        self.now.send_modify(|now| *now = now.after(by));
+    }
+
+    /// Sets the clock, backwards too.
+    pub fn set(&self, at: Timestamp) {
+        self.now.send_replace(at);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.now.borrow()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let mut now = self.now.subscribe();
+        Box::pin(async move {
+            // The sender lives in the clock that the caller holds; once it is gone, so is time.
+            if now.wait_for(|now| *now >= at).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}

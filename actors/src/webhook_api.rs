@@ -1,0 +1,112 @@
+//! Webhook endpoints: made, changed and removed under one lock.
+
+use vetd_model::webhook::{ENDPOINT_LIMIT, Endpoint, EndpointChange};
+use vetd_model::{EndpointId, ErrorCode, Realm};
+use vetd_storage::{Commit, Stored, Write};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::idempotency::Claim;
+use crate::reply::{Render, Reply};
+
+impl Engine {
+    /// Makes an endpoint; it gets the events committed after it. `render` sees the secret: the
+    /// only time it is shown.
+    ///
+    /// # Errors
+    /// `validation_error` without a `url`; `invalid_state` for more than 100 endpoints; the store's.
+    pub async fn create_endpoint(
+        &self,
+        realm: Realm,
+        change: EndpointChange,
+        claim: Option<Claim>,
+        render: Render<Endpoint>,
+    ) -> Result<Reply, EngineError> {
+        let _alone = self.inner.endpoint_change.lock().await;
+        if self.endpoints(realm)?.len() >= ENDPOINT_LIMIT {
+            let message = "The workspace has 100 webhook endpoints in this mode, the most it can.";
+            return Err(EngineError::refused(ErrorCode::InvalidState, message));
+        }
+        let (at, entropy) = (self.now(), self.inner.entropy);
+        let endpoint = change.build(entropy.id(at), realm, entropy.webhook_secret(), at)?;
+        self.commit_endpoint(Stored { value: endpoint, revision: 0 }, claim, render).await
+    }
+
+    /// Changes an endpoint.
+    ///
+    /// # Errors
+    /// `not_found`; the store's.
+    pub async fn change_endpoint(
+        &self,
+        realm: Realm,
+        id: EndpointId,
+        change: EndpointChange,
+        claim: Option<Claim>,
+        render: Render<Endpoint>,
+    ) -> Result<Reply, EngineError> {
+        let _alone = self.inner.endpoint_change.lock().await;
+        let stored = self.stored_endpoint(realm, id)?;
+        let value = change.apply(&stored.value, self.now());
+        self.commit_endpoint(Stored { value, revision: stored.revision }, claim, render).await
+    }
+
+    async fn commit_endpoint(
+        &self,
+        stored: Stored<Endpoint>,
+        claim: Option<Claim>,
+        render: Render<Endpoint>,
+    ) -> Result<Reply, EngineError> {
+        let reply = render(&stored.value);
+        let idempotency = claim.map(|claim| claim.file(&reply, None));
+        let write = Write::Endpoint { revision: stored.revision, endpoint: &stored.value };
+        self.inner.store.commit(Commit { writes: vec![write], idempotency }).await?;
+        self.inner.webhooks.endpoint_changed(stored.value);
+        Ok(reply)
+    }
+
+    /// Removes an endpoint and cancels its deliveries.
+    ///
+    /// # Errors
+    /// `not_found`; the store's.
+    pub async fn remove_endpoint(
+        &self,
+        realm: Realm,
+        id: EndpointId,
+        claim: Option<Claim>,
+        render: Render<Endpoint>,
+    ) -> Result<Reply, EngineError> {
+        let _alone = self.inner.endpoint_change.lock().await;
+        let endpoint = self.stored_endpoint(realm, id)?.value;
+        let reply = render(&endpoint);
+        let idempotency = claim.map(|claim| claim.file(&reply, None));
+        let writes = vec![Write::RemoveEndpoint { realm, id }];
+        self.inner.store.commit(Commit { writes, idempotency }).await?;
+        self.inner.webhooks.endpoint_removed(id);
+        Ok(reply)
+    }
+
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// `not_found`; the store's.
+    pub fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Endpoint, EngineError> {
+        self.stored_endpoint(realm, id).map(|stored| stored.value)
+    }
+
+    /// All endpoints of a realm, newest first; at most 100.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn endpoints(&self, realm: Realm) -> Result<Vec<Endpoint>, EngineError> {
+        let all = self.inner.store.endpoints()?.into_iter().map(|stored| stored.value);
+        let mut ours: Vec<Endpoint> = all.filter(|endpoint| endpoint.realm == realm).collect();
+        ours.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.id));
+        Ok(ours)
+    }
+
+    fn stored_endpoint(&self, realm: Realm, id: EndpointId) -> Result<Stored<Endpoint>, EngineError> {
+        let ours = |stored: &Stored<Endpoint>| stored.value.id == id && stored.value.realm == realm;
+        let stored = self.inner.store.endpoints()?.into_iter().find(ours);
+        stored.ok_or_else(|| EngineError::refused(ErrorCode::NotFound, "There is no such webhook endpoint."))
+    }
+}

@@ -1,0 +1,100 @@
+//! Test mode: a session walked through without a browser, in one step.
+
+use serde_json::Value;
+
+use crate::decide::{CheckFinding, Command, Effect, Transition, decide};
+use crate::error::Refusal;
+use crate::session::{CanceledBy, Session, State};
+use crate::specimen;
+use crate::time::Timestamp;
+use crate::validate::{Issues, Object};
+
+/// The most actions of one request.
+const ACTION_LIMIT: usize = 20;
+
+/// One thing that a script lets the person, the tenant or the clock do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// The iframe loads.
+    Load,
+    /// The person submits every missing step, with specimen data, and the checks run.
+    Submit,
+    /// The person cancels.
+    Cancel,
+    /// The deadline comes.
+    Expire,
+}
+
+/// Validates the body of `…/simulate`.
+///
+/// # Errors
+/// `validation_error` with the path of every wrong field.
+pub fn parse(body: &Value) -> Result<Vec<Action>, Refusal> {
+    let mut issues = Issues::default();
+    let mut object = Object::root(body, &mut issues);
+    let list = object.list("actions", ACTION_LIMIT, &mut issues);
+    if list.is_none_or(<[Value]>::is_empty) && issues.is_empty() {
+        issues.add("actions", "must list at least one of load, submit, cancel and expire");
+    }
+    let mut actions = Vec::new();
+    for (position, value) in list.unwrap_or_default().iter().enumerate() {
+        match value.as_str() {
+            Some("load") => actions.push(Action::Load),
+            Some("submit") => actions.push(Action::Submit),
+            Some("cancel") => actions.push(Action::Cancel),
+            Some("expire") => actions.push(Action::Expire),
+            _ => issues.add(format!("actions.{position}"), "must be load, submit, cancel or expire"),
+        }
+    }
+    object.finish(&mut issues);
+    issues.done().map(|()| actions)
+}
+
+/// All actions in their order as one transition: either every one is allowed, or nothing
+/// changes. `check` runs the flow's checks.
+///
+/// # Errors
+/// The first refusal.
+pub fn simulate(
+    session: &Session,
+    actions: &[Action],
+    at: Timestamp,
+    check: impl Fn(&Session) -> Vec<CheckFinding>,
+) -> Result<Transition, Refusal> {
+    let mut walk = decide(session, Command::Ring, at)?;
+    for action in actions {
+        walk = match action {
+            Action::Load => step(walk, Command::Load, at)?,
+            Action::Submit => submit(walk, at, &check)?,
+            Action::Cancel => step(walk, Command::Cancel(CanceledBy::Person), at)?,
+            Action::Expire => step(walk, Command::Lapse, at)?,
+        };
+    }
+    Ok(walk)
+}
+
+fn submit(
+    mut walk: Transition,
+    at: Timestamp,
+    check: &impl Fn(&Session) -> Vec<CheckFinding>,
+) -> Result<Transition, Refusal> {
+    let missing: Vec<_> =
+        walk.next.flow.steps().iter().filter(|step| !walk.next.accepted().contains(step.kind())).cloned().collect();
+    let missing = if missing.is_empty() { walk.next.flow.steps().to_vec() } else { missing };
+    for one in missing {
+        walk = step(walk, Command::Submit(specimen::submission(&one, at)), at)?;
+    }
+    if let (State::Checking { .. }, [Effect::RunChecks { run }]) = (&walk.next.state, walk.effects.as_slice()) {
+        let command = Command::FinishChecks { run: *run, findings: check(&walk.next) };
+        walk = step(walk, command, at)?;
+    }
+    Ok(walk)
+}
+
+fn step(walk: Transition, command: Command, at: Timestamp) -> Result<Transition, Refusal> {
+    let later = decide(&walk.next, command, at)?;
+    match later.refused.clone() {
+        Some(refusal) => Err(refusal),
+        None => Ok(walk.then(later)),
+    }
+}
