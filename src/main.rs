@@ -1,1 +1,7 @@
-fn main(){}
+//! The `vetd` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vetd::cli::run()
+}

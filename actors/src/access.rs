@@ -65,12 +65,6 @@ impl Access {
         let workspaces = store.workspaces()?.into_iter().map(|stored| (stored.value.id, stored)).collect();
         Ok(Self { keys: RwLock::new(keys), workspaces: RwLock::new(workspaces), change: tokio::sync::Mutex::default() })
     }
-
-    pub(crate) fn realms(&self) -> Vec<Realm> {
-        let workspaces = self.workspaces.read();
-        let both = |id: &WorkspaceId| [Mode::Test, Mode::Live].map(|mode| Realm { workspace: *id, mode });
-        workspaces.keys().flat_map(both).collect()
-    }
 }
 
 /// The mode of a well-formed key: `ak_test_` or `ak_live_` and 24 to 64 letters or digits.

@@ -115,7 +115,10 @@ impl Engine {
         let _alone = self.inner.catalog.change.lock().await;
         self.require_free_slug(realm, &new.slug)?;
         if self.inner.store.templates(realm)?.len() >= TEMPLATE_LIMIT {
-            return Err(EngineError::refused(ErrorCode::InvalidState, "The workspace has 1,000 templates, the most it can."));
+            return Err(EngineError::refused(
+                ErrorCode::InvalidState,
+                "The workspace has 1,000 templates, the most it can.",
+            ));
         }
         let at = self.now();
         let template = new.build(self.inner.entropy.id(at), realm, at);

@@ -1,21 +1,26 @@
 //! The engine's handle: the only thing the front door holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use vetd_model::new_session::NewSession;
+use tokio::sync::oneshot;
+use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
 use vetd_storage::{Page, SessionQuery, Store};
 use zeroize::Zeroizing;
 
 use crate::access::Access;
 use crate::catalog::Catalog;
+use crate::check_pool::CheckPool;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
+use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
+use crate::session_actor::{Context, SessionMsg};
+use crate::webhooks::Webhooks;
 
 /// How the engine runs.
 #[derive(Debug, Clone)]
@@ -45,7 +50,9 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) in_flight: InFlight,
     pub(crate) endpoint_change: tokio::sync::Mutex<()>,
-    pub(crate) webhooks: crate::webhooks::Webhooks,
+    pub(crate) webhooks: Webhooks,
+    context: Arc<Context>,
+    registry: Registry,
 }
 
 impl Engine {
@@ -54,13 +61,43 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: EngineConfig) -> Result<Self, EngineError> {
-        todo!()
+    pub async fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        config: EngineConfig,
+    ) -> Result<Self, EngineError> {
+        let access = Access::load(store.as_ref())?;
+        let checks = CheckPool::start(Arc::clone(&clock), config.check_threads).await?;
+        let context = Arc::new(Context { store: Arc::clone(&store), clock: Arc::clone(&clock), checks });
+        let registry = Registry::start(&context, &config).await?;
+        let webhooks = Webhooks::start(Arc::clone(&store), Arc::clone(&clock), &config).await?;
+        let engine = Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                entropy: Entropy,
+                access,
+                catalog: Catalog::default(),
+                in_flight: InFlight::default(),
+                endpoint_change: tokio::sync::Mutex::default(),
+                webhooks,
+                context,
+                registry,
+            }),
+        };
+        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner)));
+        Ok(engine)
     }
 
     /// Stops in two steps: no new commands, then what is under way to its end, at most for `grace`.
     pub async fn shutdown(&self, grace: Duration) {
-        todo!()
+        let inner = &self.inner;
+        inner.context.checks.stop();
+        inner.registry.drain(inner.clock.as_ref(), grace).await;
+        inner.webhooks.stop().await;
+        if let Err(error) = inner.store.close().await {
+            tracing::error!(%error, "the store did not close cleanly; nothing acknowledged is lost");
+        }
     }
 
     /// The time now.
@@ -107,7 +144,14 @@ impl Engine {
         claim: Option<Claim>,
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
-        todo!()
+        let (template, flow) = self.resolve(realm, new.template.clone()).await?;
+        let (at, entropy) = (self.now(), self.inner.entropy);
+        let birth = Birth { id: entropy.id(at), realm, secret: entropy.session_secret(), at };
+        let key = SessionKey { realm, id: birth.id };
+        let birth = Box::new(new.build(birth, template, flow)?);
+        let (reply, answer) = oneshot::channel();
+        self.inner.registry.deliver(key, SessionMsg::Create { birth, claim, render, reply })?;
+        await_answer(answer).await
     }
 
     /// Hands a command to the session's actor; the answer comes once it is durable.
@@ -122,7 +166,10 @@ impl Engine {
         claim: Option<Claim>,
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
-        todo!()
+        let (reply, answer) = oneshot::channel();
+        let key = SessionKey { realm, id };
+        self.inner.registry.deliver(key, SessionMsg::Ask { ask, claim, render, reply })?;
+        await_answer(answer).await
     }
 
     /// One session, from the store.
@@ -139,6 +186,29 @@ impl Engine {
     /// `validation_error` if the filters are too broad; the store's.
     pub async fn sessions(&self, realm: Realm, query: SessionQuery) -> Result<Page<Session>, EngineError> {
         Ok(self.inner.store.sessions(realm, query).await?)
+    }
+}
+
+/// An actor that fails drops its answer: whether its last commit won is read again from the
+/// store by its successor.
+async fn await_answer(answer: oneshot::Receiver<Result<Reply, EngineError>>) -> Result<Reply, EngineError> {
+    answer.await.unwrap_or_else(|_| Err(EngineError::unavailable("the session's actor failed under way")))
+}
+
+/// Deletes what has had its time, as long as the engine lives.
+async fn sweep_hourly(engine: Weak<Inner>) {
+    const PAUSE: Duration = Duration::from_secs(3600);
+    loop {
+        let Some(inner) = engine.upgrade() else { return };
+        let now = inner.clock.now();
+        match inner.store.sweep(now).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed idempotency records older than a day"),
+            Err(error) => tracing::warn!(%error, "could not remove old idempotency records"),
+        }
+        let pause = inner.clock.sleep_until(now.after(PAUSE));
+        drop(inner);
+        pause.await;
     }
 }
 

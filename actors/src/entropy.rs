@@ -1,10 +1,10 @@
 //! The one port through which randomness comes in.
 
 use rand::Rng;
+use vetd_model::Timestamp;
 use vetd_model::id::{Id, Kind};
 use vetd_model::secret::SessionSecret;
 use vetd_model::signature::{SECRET_BYTES, WebhookSecret};
-use vetd_model::Timestamp;
 
 /// Randomness from the operating system's generator, by way of the thread's own.
 #[derive(Debug, Clone, Copy, Default)]

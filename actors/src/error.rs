@@ -53,9 +53,10 @@ impl From<StoreError> for EngineError {
                 let message = "must be narrowed: these filters match too little among too many; give a range of time";
                 Self::Refused(Refusal::field("created[gte]", message))
             }
-            StoreError::TooLarge => {
-                Self::refused(ErrorCode::PayloadTooLarge, "The object would be larger than vetd keeps; make it smaller.")
-            }
+            StoreError::TooLarge => Self::refused(
+                ErrorCode::PayloadTooLarge,
+                "The object would be larger than vetd keeps; make it smaller.",
+            ),
         }
     }
 }

@@ -169,10 +169,7 @@ impl Leader {
     }
 }
 
-async fn settle(
-    outcome: &mut watch::Receiver<Option<Outcome>>,
-    done: fn(Reply) -> Once,
-) -> Result<Once, EngineError> {
+async fn settle(outcome: &mut watch::Receiver<Option<Outcome>>, done: fn(Reply) -> Once) -> Result<Once, EngineError> {
     let outcome = outcome.wait_for(Option::is_some).await.map(|settled| settled.clone());
     match outcome {
         Ok(Some(Outcome::Done(reply))) => Ok(done(reply)),
@@ -189,11 +186,7 @@ fn conflict() -> EngineError {
 
 impl Claim {
     /// The record to commit with the effect. `owner` seals the answer with a session's secret.
-    pub(crate) fn file<'a>(
-        &self,
-        reply: &Reply,
-        owner: Option<Owner<'a>>,
-    ) -> IdempotencyRecord<'a> {
+    pub(crate) fn file<'a>(&self, reply: &Reply, owner: Option<Owner<'a>>) -> IdempotencyRecord<'a> {
         let answer = Answer::Body { status: reply.status, body: reply.body.clone() };
         self.record(answer, owner)
     }

@@ -4,13 +4,20 @@
 //! ractor lives only here. The front door holds an [`Engine`] and nothing else.
 
 mod access;
+mod alarm;
 mod catalog;
+mod check_pool;
 mod clock;
+mod deadlines;
 mod engine;
 mod entropy;
 mod error;
 mod idempotency;
+mod registry;
 mod reply;
+mod residents;
+mod session_actor;
+mod shard;
 mod webhook_api;
 mod webhooks;
 

@@ -132,9 +132,7 @@ pub fn pending_effects(session: &Session) -> Vec<Effect> {
 
 /// The expiry of a session whose deadline has passed.
 fn expiry(session: &Session, at: Timestamp) -> Option<Transition> {
-    let running = matches!(session.state, State::Checking { .. });
-    let due = !running && !session.status().is_terminal() && at >= session.expires_at;
-    due.then(|| {
+    session.is_overdue(at).then(|| {
         let next = Session { state: State::Expired { at: session.expires_at }, ..session.clone() };
         Transition::announced(next, at)
     })

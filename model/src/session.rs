@@ -293,6 +293,14 @@ impl Session {
         }
     }
 
+    /// True if the deadline has passed without a decision, and none is under way: checks that
+    /// were running at the deadline still decide the session.
+    #[must_use]
+    pub fn is_overdue(&self, at: Timestamp) -> bool {
+        let running = matches!(self.state, State::Checking { .. });
+        !running && !self.status().is_terminal() && at >= self.expires_at
+    }
+
     /// The steps accepted so far in this attempt; all of them once checks run.
     #[must_use]
     pub fn accepted(&self) -> StepSet {

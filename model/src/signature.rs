@@ -153,13 +153,13 @@ mod tests {
 
     #[test]
     fn a_receiver_accepts_the_right_secret_time_and_body_only() {
-        let (ours, old) = (WebhookSecret::new([1; 32]), WebhookSecret::new([2; 32]));
+        let [ours, old, foreign] = [1, 2, 3].map(|byte| WebhookSecret::new([byte; 32]));
         let header = kyc_signature([&ours, &old], 1000, b"{}");
         let verify = |secret, body: &[u8], now| verify_kyc_signature(secret, &header, body, now, 300);
         assert_eq!(verify(&ours, b"{}", 1300), Ok(()));
         assert_eq!(verify(&old, b"{}", 700), Ok(()));
         assert_eq!(verify(&ours, b"{ }", 1000), Err(SignatureError::Mismatch));
-        assert_eq!(verify(&WebhookSecret::new([3; 32]), b"{}", 1000), Err(SignatureError::Mismatch));
+        assert_eq!(verify(&foreign, b"{}", 1000), Err(SignatureError::Mismatch));
         assert_eq!(verify(&ours, b"{}", 1301), Err(SignatureError::Stale));
         assert_eq!(verify_kyc_signature(&ours, "v1=00", b"{}", 0, 1), Err(SignatureError::Malformed));
         assert_eq!(verify_kyc_signature(&ours, "t=0,v1=é", b"{}", 0, 1), Err(SignatureError::Malformed));

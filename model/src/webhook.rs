@@ -243,9 +243,10 @@ pub struct Delivery {
     pub session: SessionId,
     /// How many attempts have failed.
     pub failures: u32,
-    /// When it became the first of its session at its endpoint: its 24 hours begin here.
+    /// When it became the first of its session at its endpoint: its 24 hours begin here. `None`
+    /// while it waits behind another.
     pub head_since: Option<Timestamp>,
-    /// When it is tried next; `None` once it is exhausted.
+    /// When it is tried next. `None` while it waits, and once it is exhausted.
     pub due: Option<Timestamp>,
 }
 

@@ -1,1 +1,76 @@
-//! The HTTP interface.
+//! The front door over HTTP: who may pass, what the request says, what is answered.
+//!
+//! Every handler reads as: extract, engine call, render. [`frame`] puts a request identifier, a
+//! log line and the error envelope around all of them; [`auth`] decides who passes; [`mutation`]
+//! does each change at most once for its `Idempotency-Key`.
+
+mod auth;
+mod body;
+mod error;
+mod frame;
+mod health;
+mod iframe;
+mod json;
+mod listing;
+mod mutation;
+mod page;
+mod paths;
+mod query;
+mod reply;
+mod routes;
+mod sessions;
+mod templates;
+mod test_mode;
+mod token;
+mod verifications;
+mod webhook_endpoints;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use vetd_actors::Engine;
+
+use token::Tokens;
+
+pub use routes::router;
+
+/// How the front door behaves.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Makes every link, without a slash at its end. The `Host` header never does.
+    pub public_url: String,
+    /// True if test-mode webhooks may go to loopback addresses: on a server that itself listens
+    /// there.
+    pub loopback_webhooks: bool,
+    /// The largest body under `/v1`, in bytes.
+    pub v1_body_limit: usize,
+    /// The largest body under `/iframe/api`, in bytes.
+    pub iframe_body_limit: usize,
+    /// The most requests under way at once; the next one is told to come back.
+    pub max_in_flight: usize,
+}
+
+impl HttpSettings {
+    /// The usual limits.
+    #[must_use]
+    pub fn new(public_url: impl Into<String>, loopback_webhooks: bool) -> Self {
+        Self {
+            public_url: public_url.into(),
+            loopback_webhooks,
+            v1_body_limit: 512 * 1024,
+            iframe_body_limit: 128 * 1024,
+            max_in_flight: 4096,
+        }
+    }
+}
+
+/// What every handler shares.
+struct Front {
+    engine: Engine,
+    settings: HttpSettings,
+    tokens: Tokens,
+    permits: Arc<Semaphore>,
+}
+
+/// How handlers are handed the [`Front`].
+type Shared = Arc<Front>;

@@ -8,9 +8,10 @@ use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::{Delivery, Endpoint};
 use vetd_model::workspace::{ApiKey, RealmSettings, Workspace};
-use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, Status, TemplateId, Timestamp};
+use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::disk::status::StatusEntry;
 use crate::query::{Page, SessionQuery};
 
 /// Why the store did not do what it was asked.
@@ -46,7 +47,7 @@ pub enum StoreError {
 pub struct Handle {
     pub(crate) revision: u64,
     pub(crate) slot: Option<u32>,
-    pub(crate) status: Status,
+    pub(crate) entry: StatusEntry,
 }
 
 impl Handle {
@@ -158,12 +159,12 @@ pub struct IdempotencySlot(pub [u8; 16]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The answer to the creation of a session. Not stored: its constant part is the session's
-    /// own, so it is made again from these two facts, byte for byte.
+    /// own, so it is made again from it, byte for byte.
     SessionCreated {
         /// The session.
         session: SessionId,
-        /// When its first token was issued.
-        token_issued: Timestamp,
+        /// Its deadline at birth: the one part of the answer that a test may change later.
+        expires_at: Timestamp,
     },
     /// The answer itself, sealed at rest.
     Body {

@@ -2,12 +2,38 @@
 //!
 //! [`Store`] is the interface; [`SledStore`] is the one implementation, an embedded sled tree
 //! behind a writer thread that commits in groups. Nothing of sled shows in a signature.
+//!
+//! The way of a commit: `prepare` encodes and seals it on the caller's thread, `writer` takes
+//! all that wait into one `group`, writes new secrets into the `slots` of the key file, applies
+//! one batch, makes it durable and answers. Readers go through `table`, which masks what is
+//! applied but not durable yet.
 
 mod api;
+mod codec;
+mod disk;
+mod flows;
+mod group;
+mod keyring;
+mod keys;
+mod list;
+mod open;
+mod prepare;
 mod query;
+mod read;
+mod seal;
+mod shared;
+mod slots;
+mod store;
+mod sweep;
+mod table;
+mod time_limits;
+mod writer;
 
 pub use api::{
     Answer, Commit, CommitReceipt, Handle, IdempotencyRecord, IdempotencySlot, LiveSession, PositionedEvent,
     SessionWrite, Store, StoreError, Stored, StoredAnswer, Write,
 };
+pub use open::{OpenError, StoreOptions};
 pub use query::{Cursor, Page, SessionQuery, StatusFilter};
+pub use shared::{FatalHook, SpaceProbe, WriteFault};
+pub use store::SledStore;

@@ -1,0 +1,276 @@
+//! The actor of one session: loads, decides, commits, replies, performs effects.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pending_effects};
+use vetd_model::simulate::simulate;
+use vetd_model::submission::Submission;
+use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
+use vetd_storage::{Answer, Commit, Handle, IdempotencyRecord, SessionWrite, Store, StoreError, Write};
+
+use crate::check_pool::{CheckPool, run_checks};
+use crate::clock::Clock;
+use crate::error::EngineError;
+use crate::idempotency::Claim;
+use crate::registry::SessionKey;
+use crate::reply::{Ask, Render, Reply};
+use crate::shard::{RING_AGAIN, ShardMsg};
+
+/// What every session's actor works with.
+pub(crate) struct Context {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) checks: CheckPool,
+}
+
+type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
+
+pub(crate) enum SessionMsg {
+    /// Write down a session that has just been built.
+    Create { birth: Box<Transition>, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort },
+    /// A command from outside.
+    Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort },
+    /// A run of checks has ended.
+    ChecksDone { run: u32, findings: Vec<CheckFinding> },
+    /// The deadline may have come, or something was left unfinished.
+    Ring,
+}
+
+impl std::fmt::Debug for SessionMsg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Create { .. } => "Create",
+            Self::Ask { .. } => "Ask",
+            Self::ChecksDone { .. } => "ChecksDone",
+            Self::Ring => "Ring",
+        })
+    }
+}
+
+impl SessionMsg {
+    /// Tells whoever waits for an answer that there will be none.
+    pub(crate) fn refuse(self, error: &EngineError) {
+        if let Self::Create { reply, .. } | Self::Ask { reply, .. } = self {
+            answer(reply, Err(error.clone()));
+        }
+    }
+}
+
+pub(crate) struct SessionArguments {
+    pub(crate) key: SessionKey,
+    pub(crate) context: Arc<Context>,
+    pub(crate) shard: ActorRef<ShardMsg>,
+}
+
+/// What the actor holds: nothing until its first message, and nothing again after an error
+/// whose outcome is unknown.
+pub(crate) struct SessionState {
+    key: SessionKey,
+    context: Arc<Context>,
+    shard: ActorRef<ShardMsg>,
+    known: Option<(Session, Handle)>,
+}
+
+pub(crate) struct SessionActor;
+
+impl Actor for SessionActor {
+    type Msg = SessionMsg;
+    type State = SessionState;
+    type Arguments = SessionArguments;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<SessionMsg>,
+        arguments: SessionArguments,
+    ) -> Result<SessionState, ActorProcessingErr> {
+        let SessionArguments { key, context, shard } = arguments;
+        Ok(SessionState { key, context, shard, known: None })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<SessionMsg>,
+        message: SessionMsg,
+        state: &mut SessionState,
+    ) -> Result<(), ActorProcessingErr> {
+        let revived = state.known.is_none();
+        let rearm = state.carry_out(message).await;
+        if revived {
+            state.perform(state.known.as_ref().map_or_else(Vec::new, |(session, _)| pending_effects(session)));
+        }
+        let deadline = match rearm {
+            Rearm::AsDecided => state.known.as_ref().and_then(|(session, _)| session.deadline()),
+            Rearm::Again(at) => Some(at),
+        };
+        if state.shard.send_message(ShardMsg::Settled { key: state.key, deadline }).is_err() {
+            tracing::debug!("the shard has stopped before its session's actor");
+        }
+        Ok(())
+    }
+}
+
+/// When the session must be rung next.
+enum Rearm {
+    /// At the deadline of its state.
+    AsDecided,
+    /// At this time, because something could not be carried out.
+    Again(Timestamp),
+}
+
+impl SessionState {
+    async fn carry_out(&mut self, message: SessionMsg) -> Rearm {
+        let at = self.context.clock.now();
+        let done = match message {
+            SessionMsg::Create { birth, claim, render, reply } => {
+                let created = self.create(*birth, claim, render).await;
+                let failed = created.as_ref().err().cloned();
+                answer(reply, created);
+                failed
+            }
+            SessionMsg::Ask { ask, claim, render, reply } => {
+                let asked = self.ask(ask, claim, render, at).await;
+                let failed = asked.as_ref().err().cloned();
+                answer(reply, asked);
+                failed
+            }
+            SessionMsg::ChecksDone { run, findings } => {
+                self.command(Command::FinishChecks { run, findings }, at).await.err()
+            }
+            SessionMsg::Ring => self.command(Command::Ring, at).await.err(),
+        };
+        match done {
+            None | Some(EngineError::Refused(_)) => Rearm::AsDecided,
+            Some(EngineError::Unavailable { for_the_log, .. }) => {
+                tracing::warn!(session = %self.key.id, for_the_log, "a session could not be written; it is rung again");
+                Rearm::Again(at.after(RING_AGAIN))
+            }
+            Some(EngineError::Internal { for_the_log }) => {
+                tracing::error!(session = %self.key.id, for_the_log, "a session could not be served; it is set aside");
+                Rearm::AsDecided
+            }
+        }
+    }
+
+    async fn create(
+        &mut self,
+        birth: Transition,
+        claim: Option<Claim>,
+        render: Render<Session>,
+    ) -> Result<Reply, EngineError> {
+        let reply = render(&birth.next);
+        let answer = Answer::SessionCreated { session: birth.next.id, expires_at: birth.next.expires_at };
+        let record = claim.as_ref().map(|claim| claim.record(answer, None));
+        self.commit(birth, record).await?;
+        Ok(reply)
+    }
+
+    async fn ask(
+        &mut self,
+        ask: Ask,
+        claim: Option<Claim>,
+        render: Render<Session>,
+        at: Timestamp,
+    ) -> Result<Reply, EngineError> {
+        let session = self.load().await?;
+        let transition = decide_ask(session, ask, at)?;
+        if let Some(refusal) = transition.refused.clone() {
+            self.commit(transition, None).await?;
+            return Err(refusal.into());
+        }
+        let reply = render(&transition.next);
+        let personal = transition.next.personal.clone();
+        let owner = personal.as_ref().map(|personal| (self.key.realm, self.key.id, &personal.secret));
+        let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
+        self.commit(transition, record).await?;
+        Ok(reply)
+    }
+
+    /// Carries out one of the engine's own commands.
+    async fn command(&mut self, command: Command, at: Timestamp) -> Result<(), EngineError> {
+        let transition = match self.load().await {
+            Ok(session) => decide(session, command, at)?,
+            Err(EngineError::Refused(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        self.commit(transition, None).await
+    }
+
+    async fn load(&mut self) -> Result<&Session, EngineError> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => self.context.store.session(self.key.realm, self.key.id).await?.ok_or_else(not_found)?,
+        };
+        Ok(&self.known.insert(known).0)
+    }
+
+    /// Makes a transition durable, adopts it, and performs its effects. After an error the
+    /// session is read again before anything else is decided.
+    async fn commit(
+        &mut self,
+        transition: Transition,
+        idempotency: Option<IdempotencyRecord<'_>>,
+    ) -> Result<(), EngineError> {
+        let before = self.known.take();
+        let handle = before.as_ref().map(|(_, handle)| handle);
+        let write = SessionWrite { before: handle, next: &transition.next, events: &transition.events };
+        let writes = if transition.changed { vec![Write::Session(write)] } else { Vec::new() };
+        if writes.is_empty() && idempotency.is_none() {
+            self.known = before;
+            return Ok(());
+        }
+        let committed = self.context.store.commit(Commit { writes, idempotency }).await;
+        match committed {
+            Ok(receipt) => {
+                let handle = receipt.session.or(before.map(|(_, handle)| handle));
+                self.known = handle.map(|handle| (transition.next, handle));
+                self.perform(transition.effects);
+                Ok(())
+            }
+            Err(error @ (StoreError::Full | StoreError::TooLarge)) => {
+                self.known = before;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn perform(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match (effect, &self.known) {
+                (Effect::RunChecks { run }, Some((session, _))) => {
+                    self.context.checks.order(self.key, run, session.clone(), self.shard.clone());
+                }
+                (Effect::RunChecks { .. }, None) => {}
+            }
+        }
+    }
+}
+
+fn decide_ask(session: &Session, ask: Ask, at: Timestamp) -> Result<Transition, Refusal> {
+    match ask {
+        Ask::Load => decide(session, Command::Load, at),
+        Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
+        Ask::Simulate(actions) => simulate(session, &actions, at, |session| run_checks(session, &|| at)),
+        Ask::Submit { step, body } => {
+            // That the session has ended comes before what is wrong with the body.
+            let ended = session.status().is_terminal() || session.is_overdue(at);
+            match Submission::parse(&session.flow, step, &body, at) {
+                Ok(submission) => decide(session, Command::Submit(submission), at),
+                Err(_) if ended => decide(session, Command::Load, at),
+                Err(refusal) => Err(refusal),
+            }
+        }
+    }
+}
+
+fn not_found() -> EngineError {
+    EngineError::refused(ErrorCode::NotFound, "There is no such session in this workspace and mode.")
+}
+
+fn answer(reply: ReplyPort, outcome: Result<Reply, EngineError>) {
+    if reply.send(outcome).is_err() {
+        tracing::debug!("nobody waits for this answer any more");
+    }
+}

@@ -1,0 +1,279 @@
+//! Generated histories: whatever is asked of a session, in whatever order and at whatever time,
+//! the rules of the lifecycle hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use vetd_model::check::{CheckKind, CheckStatus, Finding};
+use vetd_model::decide::{CanceledBy, CheckFinding, Command, Transition, decide};
+use vetd_model::event::Event;
+use vetd_model::flow::{DocumentKind, Flow};
+use vetd_model::new_session::{Birth, NewSession, TemplateChoice};
+use vetd_model::scaffold;
+use vetd_model::secret::SessionSecret;
+use vetd_model::submission::Submission;
+use vetd_model::test_outcome::TestOutcome;
+use vetd_model::{Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId};
+
+const BORN: Timestamp = Timestamp::from_millis(1_763_800_000_123);
+const TTL: u32 = 600;
+
+/// A command before it is known when it comes and which run is under way.
+#[derive(Debug, Clone)]
+enum Ask {
+    Load,
+    Submit(Submission),
+    SubmitNext,
+    Cancel(CanceledBy),
+    Finish { run_offset: i8, statuses: [CheckStatus; 2] },
+    Ring,
+    Lapse,
+}
+
+#[derive(Debug, Clone)]
+struct History {
+    flow: Arc<Flow>,
+    mode: Mode,
+    outcome: Option<TestOutcome>,
+    steps: Vec<(Ask, Duration)>,
+}
+
+fn flows() -> impl Strategy<Value = Arc<Flow>> {
+    let steps = prop::sample::subsequence(
+        vec![
+            json!({ "type": "consent", "text": "Yes." }),
+            json!({ "type": "data_entry", "fields": [{ "name": "date_of_birth", "type": "date", "required": true }] }),
+            json!({ "type": "document_upload" }),
+            json!({ "type": "selfie" }),
+            json!({ "type": "liveness" }),
+        ],
+        2..=5,
+    );
+    let policy =
+        (prop::sample::select(vec!["fail", "review", "retry"]), prop::sample::select(vec!["fail", "review", "retry"]));
+    (steps.prop_shuffle(), policy.clone(), policy, 1..4u32).prop_map(|(steps, first, second, attempts)| {
+        let check =
+            |kind: &str, (fail, review): (&str, &str)| json!({ "type": kind, "on_fail": fail, "on_review": review });
+        let checks: Vec<Value> = vec![check("data_completeness", first), check("age", second)];
+        let config = json!({ "steps": steps, "checks": checks, "max_attempts": attempts, "ttl_seconds": TTL });
+        Arc::new(Flow::parse(&config, "flow_config").unwrap())
+    })
+}
+
+fn submissions() -> impl Strategy<Value = Submission> {
+    prop_oneof![
+        Just(Submission::Consent { at: BORN }),
+        Just(Submission::DataEntry { fields: BTreeMap::from([("date_of_birth".to_owned(), "1974-08-12".to_owned())]) }),
+        Just(Submission::DocumentUpload { document: DocumentKind::IdCard, country: "DE".to_owned() }),
+        Just(Submission::Selfie),
+        Just(Submission::Liveness),
+    ]
+}
+
+fn asks() -> impl Strategy<Value = Ask> {
+    let status = prop::sample::select(vec![
+        CheckStatus::Passed,
+        CheckStatus::Passed,
+        CheckStatus::Failed,
+        CheckStatus::NeedsReview,
+        CheckStatus::Pending,
+        CheckStatus::Skipped,
+    ]);
+    prop_oneof![
+        3 => Just(Ask::Load),
+        2 => submissions().prop_map(Ask::Submit),
+        8 => Just(Ask::SubmitNext),
+        1 => prop::sample::select(vec![CanceledBy::Person, CanceledBy::Tenant]).prop_map(Ask::Cancel),
+        6 => (prop::sample::select(vec![0i8, 0, 0, -1, 1]), [status.clone(), status])
+            .prop_map(|(run_offset, statuses)| Ask::Finish { run_offset, statuses }),
+        2 => Just(Ask::Ring),
+        1 => Just(Ask::Lapse),
+    ]
+}
+
+fn outcomes() -> impl Strategy<Value = Option<TestOutcome>> {
+    prop::option::weighted(
+        0.3,
+        prop::sample::select(vec![
+            TestOutcome::Completed,
+            TestOutcome::Failed,
+            TestOutcome::FailedCheck { check: CheckKind::Age, code: "made_up".to_owned() },
+            TestOutcome::RequiresReview,
+            TestOutcome::Expired,
+            TestOutcome::RetryThenCompleted,
+        ]),
+    )
+}
+
+prop_compose! {
+    fn histories()(
+        flow in flows(),
+        live: bool,
+        outcome in outcomes(),
+        steps in prop::collection::vec((asks(), (0u64..90_000).prop_map(Duration::from_millis)), 1..40),
+    ) -> History {
+        let outcome = if live { None } else { outcome };
+        History { flow, mode: Mode::from_livemode(live), outcome, steps }
+    }
+}
+
+fn birth(history: &History) -> Transition {
+    let realm = Realm { workspace: WorkspaceId(1), mode: history.mode };
+    let birth = Birth { id: SessionId::new(BORN, [7; 10]), realm, secret: SessionSecret::new([9; 32]), at: BORN };
+    let request = NewSession {
+        template: TemplateChoice::Default,
+        metadata: BTreeMap::from([("customer_id".to_owned(), "cus_123".to_owned())]),
+        redirect_url: None,
+        expires_in: None,
+        test_outcome: history.outcome.clone(),
+    };
+    request.build(birth, scaffold::reference(), Arc::clone(&history.flow)).unwrap()
+}
+
+fn command(ask: &Ask, session: &Session, at: Timestamp) -> Command {
+    match ask {
+        Ask::Load => Command::Load,
+        Ask::Submit(submission) => Command::Submit(submission.clone()),
+        Ask::SubmitNext => match session.next_step().and_then(|kind| session.flow.step(kind)) {
+            Some(step) => Command::Submit(vetd_model::specimen::submission(step, at)),
+            None => Command::Load,
+        },
+        Ask::Cancel(by) => Command::Cancel(*by),
+        Ask::Ring => Command::Ring,
+        Ask::Lapse => Command::Lapse,
+        Ask::Finish { run_offset, statuses } => {
+            let finding = |(kind, status): (CheckKind, &CheckStatus)| CheckFinding {
+                kind,
+                finding: Finding { status: *status, code: None, message: None, score: None },
+                started: at,
+                finished: at,
+            };
+            Command::FinishChecks {
+                run: session.attempts.saturating_add_signed(i32::from(*run_offset)),
+                findings: CheckKind::ALL.into_iter().zip(statuses).map(finding).collect(),
+            }
+        }
+    }
+}
+
+/// Plays a history; hands each step to `look`: before, at, transition.
+fn play(history: &History, mut look: impl FnMut(&Session, Timestamp, &Command, &Transition)) -> (Session, Vec<Event>) {
+    let born = birth(history);
+    let (mut session, mut events, mut at) = (born.next, born.events, BORN);
+    for (ask, pause) in &history.steps {
+        at = at.after(*pause);
+        let command = command(ask, &session, at);
+        if let Ok(transition) = decide(&session, command.clone(), at) {
+            look(&session, at, &command, &transition);
+            events.extend(transition.events);
+            session = transition.next;
+        }
+    }
+    (session, events)
+}
+
+fn allowed(from: Status, to: Status) -> bool {
+    use Status::*;
+    matches!(
+        (from, to),
+        (Created, RequiresInput)
+            | (RequiresInput, InProgress)
+            | (InProgress, Completed | Failed | RequiresReview | RequiresInput)
+            | (Created | RequiresInput | InProgress, Canceled | Expired)
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn only_the_moves_of_the_lifecycle_happen(history in histories()) {
+        play(&history, |before, at, command, transition| {
+            let (from, to) = (before.status(), transition.next.status());
+            if from != to {
+                assert!(allowed(from, to), "{from} to {to} by {command:?}");
+                assert_eq!(transition.events.len(), 1, "each move writes exactly one event");
+                assert_eq!(transition.events[0].moment.status, to);
+            } else {
+                assert!(transition.events.is_empty(), "no move, no event");
+            }
+            if !transition.changed {
+                assert_eq!(&transition.next, before, "unchanged means unchanged");
+            }
+            assert!(transition.next.attempts <= history.flow.max_attempts());
+            if to == Status::Expired && from != to {
+                let due = at >= before.expires_at || matches!(command, Command::Lapse);
+                assert!(due || before.test_outcome == Some(TestOutcome::Expired), "nothing expires before its time");
+            }
+            if !transition.next.status().is_terminal() && !matches!(transition.next.state, vetd_model::State::Checking { .. }) {
+                assert!(at < transition.next.expires_at, "nothing but a run of checks outlives the deadline");
+            }
+        });
+    }
+
+    #[test]
+    fn a_terminal_session_never_changes(history in histories(), more in prop::collection::vec(asks(), 1..10)) {
+        let (session, _) = play(&history, |_, _, _, _| {});
+        prop_assume!(session.status().is_terminal());
+        let at = session.updated.after(Duration::from_secs(100_000));
+        for ask in more {
+            match decide(&session, command(&ask, &session, at), at) {
+                Err(_) => {}
+                Ok(transition) => {
+                    prop_assert!(!transition.changed && transition.events.is_empty());
+                    prop_assert_eq!(&transition.next, &session);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sequences_have_no_gap_and_the_chain_verifies(history in histories()) {
+        let (session, events) = play(&history, |_, _, _, _| {});
+        let mut previous = "0".repeat(64);
+        for (position, event) in events.iter().enumerate() {
+            let envelope = serde_json::to_value(event.envelope(&session)).unwrap();
+            prop_assert_eq!(&envelope["sequence"], &json!(position + 1));
+            prop_assert_eq!(&envelope["prev_hash"], &json!(previous));
+            // As any receiver would verify it, from the JSON alone.
+            let salt = unhex(envelope["data_salt"].as_str().unwrap());
+            prop_assert_eq!(salt.len(), 16);
+            let canonical = serde_json_canonicalizer::to_vec(&envelope["data"]).unwrap();
+            let data_hash = hex(&Sha256::digest([salt, canonical].concat()));
+            prop_assert_eq!(&envelope["data_hash"], &json!(data_hash));
+            let part = |name: &str| match &envelope[name] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let parts = ["id", "type", "api_version", "created", "livemode", "session_id", "sequence", "prev_hash", "data_hash"];
+            let joined = parts.map(part).join("\n");
+            let hash = hex(&Sha256::digest(joined.as_bytes()));
+            prop_assert_eq!(&envelope["hash"], &json!(hash));
+            previous = hash;
+        }
+        prop_assert_eq!(session.chain.sequence as usize, events.len());
+        prop_assert_eq!(session.chain.hash.to_string(), previous);
+    }
+
+    #[test]
+    fn a_replayed_history_gives_the_same_bytes(history in histories()) {
+        let bytes = || {
+            let (session, events) = play(&history, |_, _, _, _| {});
+            let envelopes: Vec<_> = events.iter().map(|event| serde_json::to_value(event.envelope(&session)).unwrap()).collect();
+            (format!("{session:?}"), serde_json::to_string(&envelopes).unwrap())
+        };
+        prop_assert_eq!(bytes(), bytes());
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}

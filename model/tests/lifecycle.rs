@@ -1,0 +1,244 @@
+//! The lifecycle by example: the cases that the contract names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use vetd_model::check::{CheckKind, Finding};
+use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
+use vetd_model::flow::Flow;
+use vetd_model::new_session::{Birth, NewSession};
+use vetd_model::secret::SessionSecret;
+use vetd_model::session::RUN_LIMIT;
+use vetd_model::simulate::{Action, simulate};
+use vetd_model::{ErrorCode, Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId, scaffold, specimen};
+
+const BORN: Timestamp = Timestamp::from_millis(1_763_800_000_250);
+
+fn realm() -> Realm {
+    Realm { workspace: WorkspaceId(1), mode: Mode::Test }
+}
+
+fn start(body: serde_json::Value) -> Session {
+    start_with(body, scaffold::flow())
+}
+
+fn start_with(body: serde_json::Value, flow: Arc<Flow>) -> Session {
+    let birth =
+        Birth { id: SessionId::new(BORN, [1; 10]), realm: realm(), secret: SessionSecret::new([2; 32]), at: BORN };
+    NewSession::parse(&body, Mode::Test).unwrap().build(birth, scaffold::reference(), flow).unwrap().next
+}
+
+fn apply(session: &mut Session, command: Command, at: Timestamp) -> Transition {
+    let transition = decide(session, command, at).unwrap();
+    *session = transition.next.clone();
+    transition
+}
+
+/// Loads and submits every step at `at`.
+fn submit_all(session: &mut Session, at: Timestamp) -> Transition {
+    if session.status() == Status::Created {
+        apply(session, Command::Load, at);
+    }
+    let mut last = None;
+    while let Some(step) = session.next_step().and_then(|kind| session.flow.step(kind).cloned()) {
+        last = Some(apply(session, Command::Submit(specimen::submission(&step, at)), at));
+    }
+    last.unwrap()
+}
+
+fn findings(session: &Session, finding: &Finding) -> Command {
+    let found =
+        |kind| CheckFinding { kind, finding: finding.clone(), started: session.updated, finished: session.updated };
+    let findings = session.flow.checks().iter().map(|spec| found(spec.kind)).collect();
+    Command::FinishChecks { run: session.attempts, findings }
+}
+
+fn later(seconds: u64) -> Timestamp {
+    BORN.after(Duration::from_secs(seconds))
+}
+
+#[test]
+fn a_plain_success_is_created_updated_updated_completed() {
+    let mut session = start(json!({}));
+    let walk = simulate(&session, &[Action::Load, Action::Submit], later(1), |session| {
+        let Command::FinishChecks { findings, .. } = findings(session, &Finding::passed()) else { unreachable!() };
+        findings
+    })
+    .unwrap();
+    session = walk.next;
+    let told: Vec<_> = walk.events.iter().map(|event| (event.sequence, event.kind.as_str())).collect();
+    assert_eq!(told, [(2, "verification.updated"), (3, "verification.updated"), (4, "verification.completed")]);
+    assert_eq!(session.status(), Status::Completed);
+}
+
+#[test]
+fn checks_start_as_a_durable_fact_when_the_last_step_is_accepted() {
+    let mut session = start(json!({}));
+    let last = submit_all(&mut session, later(1));
+    assert_eq!(last.effects, [Effect::RunChecks { run: 1 }]);
+    // What a restart finds tells it to run them again.
+    assert_eq!(pending_effects(&session), [Effect::RunChecks { run: 1 }]);
+}
+
+#[test]
+fn a_command_at_the_deadline_finds_the_session_expired() {
+    let session = start(json!({ "expires_in": 60 }));
+    let deadline = session.expires_at;
+    assert_eq!(deadline, Timestamp::from_seconds(1_763_800_060));
+    let just_before = deadline.before(Duration::from_millis(1));
+    assert_eq!(decide(&session, Command::Load, just_before).unwrap().next.status(), Status::RequiresInput);
+    let late = decide(&session, Command::Load, deadline).unwrap();
+    assert_eq!(late.next.status(), Status::Expired);
+    assert_eq!(late.refused.unwrap().code, ErrorCode::SessionExpired);
+    assert_eq!(late.events.len(), 1);
+}
+
+#[test]
+fn an_expiry_written_late_is_dated_at_the_deadline() {
+    let session = start(json!({ "expires_in": 60 }));
+    let found = later(7_200);
+    let expired = decide(&session, Command::Ring, found).unwrap();
+    let event = &expired.events[0];
+    assert_eq!(event.created, found);
+    assert_eq!(event.moment.decided_at, Some(session.expires_at));
+}
+
+#[test]
+fn checks_running_at_the_deadline_still_decide() {
+    let mut session = start(json!({ "expires_in": 60 }));
+    submit_all(&mut session, later(59));
+    let past = later(100);
+    assert!(!decide(&session, Command::Ring, past).unwrap().changed);
+    let done = decide(&session, findings(&session, &Finding::passed()), past).unwrap();
+    assert_eq!(done.next.status(), Status::Completed);
+}
+
+#[test]
+fn a_retry_after_the_deadline_expires_in_the_same_commit() {
+    let mut session = start(json!({ "expires_in": 60, "test_outcome": "retry_then_completed" }));
+    submit_all(&mut session, later(59));
+    let done = decide(&session, findings(&session, &Finding::failed("x", "y")), later(100)).unwrap();
+    assert_eq!(done.next.status(), Status::Expired);
+    assert_eq!(done.events.len(), 1);
+    assert_eq!(done.next.state.ended_at(), Some(session.expires_at));
+}
+
+#[test]
+fn a_retry_goes_back_once_and_then_completes() {
+    let mut session = start(json!({ "test_outcome": "retry_then_completed" }));
+    submit_all(&mut session, later(1));
+    let command = findings(&session, &Finding::passed());
+    apply(&mut session, command, later(2));
+    assert_eq!(session.status(), Status::RequiresInput);
+    assert_eq!(session.last_error.as_ref().unwrap().code, "test_retry");
+    assert_eq!(session.next_step().unwrap().as_str(), "data_entry", "consent is not asked for twice");
+    submit_all(&mut session, later(3));
+    let command = findings(&session, &Finding::passed());
+    apply(&mut session, command, later(4));
+    assert_eq!((session.status(), session.attempts), (Status::Completed, 2));
+    assert_eq!(session.last_error, None);
+}
+
+#[test]
+fn used_up_attempts_fail() {
+    let config = json!({
+        "steps": [{ "type": "data_entry", "fields": [{ "name": "a", "type": "string", "required": true }] }],
+        "checks": [{ "type": "data_completeness", "on_fail": "retry" }], "max_attempts": 2,
+    });
+    let mut session = start_with(json!({}), Arc::new(Flow::parse(&config, "").unwrap()));
+    for expected in [Status::RequiresInput, Status::Failed] {
+        submit_all(&mut session, later(1));
+        let command = findings(&session, &Finding::failed("field_blank", "…"));
+        apply(&mut session, command, later(2));
+        assert_eq!(session.status(), expected);
+    }
+    assert_eq!(session.last_error.as_ref().unwrap().check, Some(CheckKind::DataCompleteness));
+}
+
+#[test]
+fn a_result_of_an_older_or_ended_run_is_dropped() {
+    let mut session = start(json!({ "test_outcome": "retry_then_completed" }));
+    submit_all(&mut session, later(1));
+    let first_run = findings(&session, &Finding::passed());
+    apply(&mut session, first_run.clone(), later(2));
+    assert!(!decide(&session, first_run.clone(), later(3)).unwrap().changed, "the run has ended");
+    submit_all(&mut session, later(3));
+    assert!(!decide(&session, first_run, later(4)).unwrap().changed, "another run is under way");
+}
+
+#[test]
+fn a_run_over_its_limit_goes_to_a_reviewer() {
+    let mut session = start(json!({ "expires_in": 60 }));
+    submit_all(&mut session, later(1));
+    let limit = session.deadline().unwrap();
+    assert_eq!(limit, later(1).after(RUN_LIMIT));
+    let rung = decide(&session, Command::Ring, limit).unwrap();
+    assert_eq!(rung.next.status(), Status::RequiresReview);
+    assert_eq!(rung.next.last_error.unwrap().code, "check_unfinished");
+}
+
+#[test]
+fn cancelling_works_while_checks_run_and_only_once() {
+    let mut session = start(json!({}));
+    submit_all(&mut session, later(1));
+    apply(&mut session, Command::Cancel(CanceledBy::Tenant), later(2));
+    assert_eq!(session.status(), Status::Canceled);
+    let twice = decide(&session, Command::Cancel(CanceledBy::Person), later(3)).unwrap_err();
+    assert_eq!(twice.code, ErrorCode::VerificationNotCancelable);
+}
+
+#[test]
+fn steps_come_in_their_order_and_may_be_given_again() {
+    let mut session = start(json!({}));
+    let steps = session.flow.steps().to_vec();
+    let [consent, data] = [0, 1].map(|i| Command::Submit(specimen::submission(&steps[i], later(1))));
+    assert_eq!(decide(&session, consent.clone(), later(1)).unwrap_err().code, ErrorCode::InvalidState);
+    apply(&mut session, Command::Load, later(1));
+    assert_eq!(decide(&session, data.clone(), later(1)).unwrap_err().code, ErrorCode::InvalidState);
+    assert_eq!(apply(&mut session, consent.clone(), later(1)).events.len(), 1);
+    assert!(apply(&mut session, consent, later(2)).events.is_empty(), "the person went back: no move, no event");
+    apply(&mut session, data.clone(), later(3));
+    assert_eq!(decide(&session, data, later(4)).unwrap_err().code, ErrorCode::InvalidState);
+}
+
+#[test]
+fn a_clock_set_back_changes_no_order() {
+    let mut session = start(json!({}));
+    apply(&mut session, Command::Load, later(10));
+    apply(&mut session, Command::Cancel(CanceledBy::Person), later(5));
+    assert_eq!(session.updated, later(10));
+}
+
+#[test]
+fn a_flow_whose_pictures_nobody_reads_is_never_completed_by_itself() {
+    let config = json!({ "steps": [{ "type": "selfie" }], "checks": [] });
+    let mut session = start_with(json!({}), Arc::new(Flow::parse(&config, "").unwrap()));
+    submit_all(&mut session, later(1));
+    let command = findings(&session, &Finding::passed());
+    apply(&mut session, command, later(2));
+    assert_eq!(session.status(), Status::RequiresReview);
+    assert_eq!(session.last_error.unwrap().code, "evidence_unread");
+}
+
+#[test]
+fn every_test_outcome_ends_as_it_says() {
+    for (outcome, status, code) in [
+        ("completed", Status::Completed, None),
+        ("failed", Status::Failed, Some("test_failed")),
+        ("failed:age:under_age", Status::Failed, Some("under_age")),
+        ("requires_review", Status::RequiresReview, Some("test_review")),
+        ("expired", Status::Expired, None),
+        ("retry_then_completed", Status::RequiresInput, Some("test_retry")),
+    ] {
+        let mut session = start(json!({ "test_outcome": outcome }));
+        submit_all(&mut session, later(1));
+        let command = findings(&session, &Finding::passed());
+        apply(&mut session, command, later(2));
+        assert_eq!(session.status(), status, "{outcome}");
+        assert_eq!(session.last_error.map(|error| error.code.into_owned()).as_deref(), code, "{outcome}");
+        if status == Status::Expired {
+            assert_eq!(session.state.ended_at(), Some(session.expires_at), "as if the deadline had come");
+        }
+    }
+}

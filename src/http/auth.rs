@@ -1,0 +1,163 @@
+//! Who may pass: one kind of credential for each part of the site, any other is
+//! `authentication_required`.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use vetd_actors::KeyRejection;
+use vetd_model::workspace::Scopes;
+use vetd_model::{ErrorCode, Realm, Refusal, SessionId};
+
+use super::Shared;
+use super::error::{Answer, Problem};
+use super::query::Params;
+use super::token;
+
+/// Who passed. The gates below leave it in the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Caller {
+    /// A tenant's backend.
+    Tenant(Realm),
+    /// The person being verified.
+    Person(Person),
+}
+
+impl Caller {
+    /// The world the caller sees.
+    pub(super) const fn realm(&self) -> Realm {
+        match self {
+            Self::Tenant(realm) => *realm,
+            Self::Person(person) => person.realm,
+        }
+    }
+}
+
+/// Extracted where a tenant's backend calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tenant(pub(super) Realm);
+
+/// Extracted where the person being verified calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Person {
+    /// Whose session it is.
+    pub(super) realm: Realm,
+    /// The one session that the token opens.
+    pub(super) session: SessionId,
+    /// True if the token's time has passed: then the session can be read once it has ended.
+    pub(super) token_ended: bool,
+}
+
+/// Lets API keys pass: reading needs the scope `read`, everything else `write`.
+pub(super) async fn tenants(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
+    let key = bearer(request.headers()).filter(|key| !token::looks_like_one(key)).ok_or_else(|| {
+        Problem::new(ErrorCode::AuthenticationRequired, "Send an API key: Authorization: Bearer ak_test_… or ak_live_….")
+    })?;
+    let caller = front.engine.authenticate(key).map_err(rejected)?;
+    let asked = if reads(request.method()) { Scopes::READ } else { Scopes::WRITE };
+    if !caller.scopes.include(asked) {
+        let message = format!("The API key lacks the scope {asked}.");
+        return Err(Refusal::new(ErrorCode::PermissionDenied, message).into());
+    }
+    request.extensions_mut().insert(Caller::Tenant(caller.realm));
+    Ok(next.run(request).await)
+}
+
+/// Lets sdk_tokens pass. One whose time has passed can still read.
+pub(super) async fn people(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
+    let token = bearer(request.headers()).filter(|token| token::looks_like_one(token)).ok_or_else(|| {
+        Problem::new(ErrorCode::AuthenticationRequired, "Send the session's token: Authorization: Bearer <sdk_token>.")
+    })?;
+    let grant = front.tokens.verify(token)?;
+    let token_ended = front.engine.now() >= grant.expires_at;
+    if token_ended && !reads(request.method()) {
+        return Err(token::ended().into());
+    }
+    let asked = Params::read(request.uri().query()).take("session_id", |text| Ok(text.to_owned()));
+    if asked.is_some_and(|asked| asked != grant.session.to_string()) {
+        return Err(Problem::new(ErrorCode::PermissionDenied, "The token belongs to another session."));
+    }
+    let person = Person { realm: grant.realm, session: grant.session, token_ended };
+    request.extensions_mut().insert(Caller::Person(person));
+    Ok(next.run(request).await)
+}
+
+fn rejected(rejection: KeyRejection) -> Problem {
+    match rejection {
+        KeyRejection::Invalid => {
+            Problem::new(ErrorCode::InvalidApiKey, "The API key is not known, was revoked or has ended.")
+        }
+        KeyRejection::Suspended => {
+            Problem::new(ErrorCode::TenantSuspended, "The workspace is suspended; ask the operator of this server.")
+        }
+        KeyRejection::LiveNotActivated => Problem::new(
+            ErrorCode::LiveModeNotActivated,
+            "The workspace is not active in live mode; the operator of this server activates it.",
+        ),
+    }
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The bearer token of the one `Authorization` header (RFC 6750; the scheme in any case).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, another) = (values.next()?, values.next());
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (another.is_none() && scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().copied();
+        caller.ok_or_else(|| Problem::internal("a route without a gate".to_owned()))
+    }
+}
+
+impl FromRequestParts<Shared> for Tenant {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, front).await? {
+            Caller::Tenant(realm) => Ok(Self(realm)),
+            Caller::Person(_) => Err(Problem::internal("a tenant's route behind the people's gate".to_owned())),
+        }
+    }
+}
+
+impl FromRequestParts<Shared> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, front).await? {
+            Caller::Person(person) => Ok(person),
+            Caller::Tenant(_) => Err(Problem::internal("a person's route behind the tenants' gate".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&'static str]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn one_bearer_header_and_nothing_else() {
+        assert_eq!(bearer(&headers(&["Bearer ak_test_1"])), Some("ak_test_1"));
+        assert_eq!(bearer(&headers(&["bearer  ak_test_1"])), Some("ak_test_1"));
+        for wrong in [&[][..], &["Basic YTpi"], &["Bearer"], &["Bearer "], &["ak_test_1"], &["Bearer a", "Bearer a"]] {
+            assert_eq!(bearer(&headers(wrong)), None, "{wrong:?}");
+        }
+    }
+}

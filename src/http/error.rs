@@ -1,0 +1,152 @@
+//! Refusals on the wire: one envelope, one status for each code.
+
+use axum::body::Body;
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode, Version};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use vetd_actors::EngineError;
+use vetd_model::{ErrorCode, FieldError, Refusal, RequestId};
+
+use super::reply::JSON;
+
+/// What every handler comes to.
+pub(super) type Answer = Result<Response, Problem>;
+
+/// Why a request was not served. On its way out it travels in the response's extensions; the
+/// frame around the router writes the envelope, since it knows the request's identifier.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    refusal: Refusal,
+    /// In seconds; codes that ask for one have a default.
+    retry_after: Option<u32>,
+    /// For the operator, never for the caller.
+    for_the_log: Option<String>,
+    /// True if the rest of the request was left unread.
+    closes: bool,
+}
+
+impl Problem {
+    /// A refusal without fields.
+    pub(super) fn new(code: ErrorCode, message: &'static str) -> Self {
+        Refusal::new(code, message).into()
+    }
+
+    /// A fault of the server. The caller is told nothing about it.
+    pub(super) fn internal(for_the_log: String) -> Self {
+        let message = "The server failed; the request_id helps its operator to find out why.";
+        Self { for_the_log: Some(for_the_log), ..Self::new(ErrorCode::InternalError, message) }
+    }
+
+    /// Something is away, to be tried again in so many seconds.
+    pub(super) fn unavailable(for_the_log: String, retry_after: u32) -> Self {
+        let message = "The server cannot serve this for the moment; try again.";
+        let problem = Self::new(ErrorCode::DependencyUnavailable, message);
+        Self { for_the_log: Some(for_the_log), retry_after: Some(retry_after), ..problem }
+    }
+
+    /// Ends the connection after the answer: what is left of the request will not be read.
+    pub(super) fn and_close(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    /// Writes the envelope, and what the operator must know.
+    pub(super) fn write(self, response: &mut Response, request_id: RequestId, version: Version) {
+        let code = self.refusal.code;
+        if let Some(fault) = self.for_the_log {
+            tracing::error!(%request_id, code = code.as_str(), fault, "the request failed");
+        }
+        if self.closes && version < Version::HTTP_2 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let fields = (code == ErrorCode::ValidationError).then_some(self.refusal.fields);
+        let error = Inner { code: code.as_str(), message: &self.refusal.message, request_id, fields };
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        *response.body_mut() = Body::from(serde_json::to_vec(&Envelope { error }).unwrap_or_default());
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Inner<'a>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    code: &'static str,
+    message: &'a str,
+    request_id: RequestId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<FieldError>>,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let waits = matches!(
+            refusal.code,
+            ErrorCode::RateLimited | ErrorCode::DependencyUnavailable | ErrorCode::IdempotencyInProgress
+        );
+        Self { refusal, retry_after: waits.then_some(1), for_the_log: None, closes: false }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Refused(refusal) => refusal.into(),
+            EngineError::Unavailable { for_the_log, retry_after } => Self::unavailable(for_the_log, retry_after),
+            EngineError::Internal { for_the_log } => Self::internal(for_the_log),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = status_of(self.refusal.code);
+        let mut response = status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The status of a code.
+pub(super) const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::AuthenticationRequired
+        | ErrorCode::InvalidApiKey
+        | ErrorCode::SessionExpired
+        | ErrorCode::InvalidSignature => StatusCode::UNAUTHORIZED,
+        ErrorCode::PermissionDenied | ErrorCode::TenantSuspended | ErrorCode::LiveModeNotActivated => {
+            StatusCode::FORBIDDEN
+        }
+        ErrorCode::VerificationNotFound | ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::IdempotencyConflict
+        | ErrorCode::IdempotencyInProgress
+        | ErrorCode::VerificationNotCancelable
+        | ErrorCode::InvalidState => StatusCode::CONFLICT,
+        ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode::ValidationError | ErrorCode::CheckNotRequired => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::DependencyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The refusal of an object that is absent or another tenant's, by the prefix of its kind.
+pub(super) fn absent(prefix: &str) -> Refusal {
+    match prefix {
+        "ver" => Refusal::new(ErrorCode::VerificationNotFound, "There is no such verification in this mode."),
+        "ses" => Refusal::new(ErrorCode::NotFound, "There is no such session in this mode."),
+        "tpl" => Refusal::new(ErrorCode::NotFound, "There is no such template or version in this mode."),
+        "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
+        _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
+    }
+}

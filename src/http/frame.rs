@@ -1,0 +1,96 @@
+//! Around every request: its identifier, its line in the log, the error envelope, and the cap
+//! on how many are under way.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
+use vetd_model::RequestId;
+
+use super::Shared;
+use super::error::{Answer, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("kyc-request-id");
+
+/// Names the request, writes the envelope of a refusal, adds what every answer carries and
+/// writes the log line. That line holds the route's pattern: a path holds identifiers, a query
+/// may hold a token.
+pub(super) async fn around(State(front): State<Shared>, request: Request, next: Next) -> Response {
+    let stopwatch = Stopwatch::start();
+    let id: RequestId = front.engine.entropy().id(front.engine.now());
+    let (method, version) = (request.method().clone(), request.version());
+    let path = request.extensions().get::<MatchedPath>().cloned();
+
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem.write(&mut response, id, version);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    tracing::info!(
+        %method,
+        path = path.as_ref().map_or("(no route)", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        milliseconds = stopwatch.elapsed().as_millis(),
+        request_id = %id,
+        "request"
+    );
+    response
+}
+
+/// Turns a panic of a handler into an answer.
+pub(super) async fn catch_panics(request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => Problem::internal(format!("a handler panicked: {}", text_of(&*panic))).into_response(),
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text")
+}
+
+/// A place among the requests under way. Work that outlives its client keeps a clone.
+#[derive(Debug, Clone)]
+pub(super) struct Permit {
+    _held: Arc<OwnedSemaphorePermit>,
+}
+
+/// Caps how many requests are under way: mailboxes are not bounded, so the door is.
+pub(super) async fn admit(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
+    let held = Arc::clone(&front.permits)
+        .try_acquire_owned()
+        .map_err(|_| Problem::unavailable("too many requests are under way".to_owned(), 1))?;
+    let permit = Permit { _held: Arc::new(held) };
+    request.extensions_mut().insert(permit.clone());
+    let response = next.run(request).await;
+    drop(permit);
+    Ok(response)
+}
+
+/// Measures latency: real time, also where a test moves the clock.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "the front door's stopwatch")]
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}

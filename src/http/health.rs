@@ -1,0 +1,23 @@
+//! For the operator's probes.
+
+use axum::extract::State;
+use serde_json::json;
+use vetd_actors::EngineError;
+
+use super::Shared;
+use super::error::{Answer, Problem};
+use super::reply;
+
+/// The process answers.
+pub(super) async fn alive() -> Answer {
+    reply::ok(&json!({ "status": "alive" }))
+}
+
+/// The store takes writes.
+pub(super) async fn ready(State(front): State<Shared>) -> Answer {
+    match front.engine.health() {
+        Ok(()) => reply::ok(&json!({ "status": "ready" })),
+        Err(EngineError::Unavailable { for_the_log, retry_after }) => Err(Problem::unavailable(for_the_log, retry_after)),
+        Err(other) => Err(Problem::unavailable(other.to_string(), 1)),
+    }
+}

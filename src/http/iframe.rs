@@ -1,0 +1,145 @@
+//! `/iframe/api`: what the page of the person being verified may do with its one session.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use vetd_actors::{Ask, EngineError, Reply};
+use vetd_model::check::LastError;
+use vetd_model::decide::CanceledBy;
+use vetd_model::flow::{Step, StepKind};
+use vetd_model::{Refusal, Session, SessionId, Status, Timestamp};
+
+use super::auth::Person;
+use super::body::no_fields;
+use super::error::Answer;
+use super::mutation::{Job, Mutation};
+use super::paths::PathStep;
+use super::query::Params;
+use super::{Front, Shared, reply, sessions, token};
+
+/// How long the state stays readable after the session's end, so that the result can be shown.
+const AFTERGLOW: Duration = Duration::from_secs(1800);
+
+pub(super) async fn session(State(front): State<Shared>, person: Person, mut params: Params) -> Answer {
+    params.take("session_id", |_| Ok(()));
+    params.finish()?;
+    let session = sessions::find(&front, person.realm, person.session).await?;
+    let is_readable = match session.state.ended_at() {
+        Some(end) => front.engine.now() < end.after(AFTERGLOW),
+        None => !person.token_ended,
+    };
+    if !is_readable {
+        return Err(token::ended().into());
+    }
+    reply::ok(&IframeView::of(&session))
+}
+
+pub(super) async fn load(person: Person, mutation: Mutation) -> Answer {
+    act(person, mutation, |body| no_fields(&body).map(|()| Ask::Load)).await
+}
+
+pub(super) async fn submit(person: Person, PathStep(step): PathStep, mutation: Mutation) -> Answer {
+    act(person, mutation, move |body| Ok(Ask::Submit { step, body })).await
+}
+
+pub(super) async fn cancel(person: Person, mutation: Mutation) -> Answer {
+    act(person, mutation, |body| no_fields(&body).map(|()| Ask::Cancel(CanceledBy::Person))).await
+}
+
+pub(super) async fn token(person: Person, mutation: Mutation) -> Answer {
+    mutation
+        .once(move |Job { front, body, claim: _ }| async move {
+            no_fields(&body)?;
+            let session = sessions::find(&front, person.realm, person.session).await?;
+            let token = sessions::renewed(&front, &session).ok_or_else(token::ended)?;
+            Ok(Reply::json(200, &json!({ "sdk_token": token.text, "expires_at": token.expires_at })))
+        })
+        .await
+}
+
+async fn act(
+    person: Person,
+    mutation: Mutation,
+    parse: impl FnOnce(Value) -> Result<Ask, Refusal> + Send + 'static,
+) -> Answer {
+    let render = Box::new(|session: &Session| Reply::json(200, &IframeView::of(session)));
+    mutation
+        .once(move |Job { front, body, claim }| async move {
+            let done = match parse(body) {
+                Ok(ask) => front.engine.ask(person.realm, person.session, ask, claim, render).await,
+                Err(refusal) => Err(refusal.into()),
+            };
+            match done {
+                Err(EngineError::Refused(refusal)) => Err(unless_ended(&front, person, refusal).await?.into()),
+                other => other,
+            }
+        })
+        .await
+}
+
+/// To the person an ended session is just that, whatever else is wrong with the request.
+async fn unless_ended(front: &Front, person: Person, refusal: Refusal) -> Result<Refusal, EngineError> {
+    let session = front.engine.session(person.realm, person.session).await?;
+    let has_ended = session.is_some_and(|session| session.status().is_terminal());
+    Ok(if has_ended { token::ended() } else { refusal })
+}
+
+/// The session as the page needs it: nothing of the tenant's, nothing that was typed.
+#[derive(Serialize)]
+struct IframeView<'a> {
+    object: &'static str,
+    session_id: SessionId,
+    status: Status,
+    livemode: bool,
+    steps: Vec<Value>,
+    next_step: Option<StepKind>,
+    attempts: u32,
+    max_attempts: u32,
+    last_error: Option<&'a LastError>,
+    expires_at: Timestamp,
+    theme: &'a Map<String, Value>,
+    locales: &'a [String],
+    strings: &'a Map<String, Value>,
+    redirect_url: Option<&'a str>,
+}
+
+impl<'a> IframeView<'a> {
+    fn of(session: &'a Session) -> Self {
+        let flow = &session.flow;
+        let personal = session.personal.as_ref().filter(|_| session.status().is_terminal());
+        Self {
+            object: "iframe_session",
+            session_id: session.id,
+            status: session.status(),
+            livemode: session.realm.mode.is_live(),
+            steps: flow.steps().iter().map(|step| step_json(session, step)).collect(),
+            next_step: session.next_step(),
+            attempts: session.attempts,
+            max_attempts: flow.max_attempts(),
+            last_error: session.last_error.as_ref(),
+            expires_at: session.expires_at,
+            theme: flow.theme(),
+            locales: flow.locales(),
+            strings: flow.strings(),
+            redirect_url: personal.and_then(|personal| personal.redirect_url.as_deref()),
+        }
+    }
+}
+
+/// A step as the template writes it, and where it stands.
+fn step_json(session: &Session, step: &Step) -> Value {
+    let state = if session.accepted().contains(step.kind()) {
+        "accepted"
+    } else if session.next_step() == Some(step.kind()) {
+        "current"
+    } else {
+        "pending"
+    };
+    let mut json = step.to_json();
+    if let Some(map) = json.as_object_mut() {
+        map.insert("state".to_owned(), state.into());
+    }
+    json
+}

@@ -1,0 +1,186 @@
+//! Every change goes this way: the idempotency gate first, then validation, then the work, in a
+//! task of its own, so that a client that hangs up does not stop it.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use vetd_actors::{Claim, EngineError, IdempotencyKey, Once, Reply};
+use vetd_model::Refusal;
+use vetd_storage::{Answer as Filed, IdempotencySlot};
+
+use super::Shared;
+use super::auth::Caller;
+use super::body::RawBody;
+use super::error::{Answer, Problem};
+use super::frame::Permit;
+use super::query::Params;
+use super::{reply, sessions};
+
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest key, in characters.
+const KEY_LIMIT: usize = 255;
+
+/// A request to change something, read but not yet looked into. The last argument of its
+/// handler: it takes the body.
+pub(super) struct Mutation {
+    front: Shared,
+    caller: Caller,
+    key: Option<IdempotencyKey>,
+    body: RawBody,
+    query: Option<String>,
+    permit: Option<Permit>,
+}
+
+/// What the work of a [`Mutation`] is given.
+pub(super) struct Job {
+    /// The front door.
+    pub(super) front: Shared,
+    /// The body's JSON.
+    pub(super) body: Value,
+    /// The right to file the answer, if the request has a key.
+    pub(super) claim: Option<Claim>,
+}
+
+impl Mutation {
+    /// Does `work` at most once for the request's key and answers what it came to.
+    pub(super) async fn once<W, F>(self, work: W) -> Answer
+    where
+        W: FnOnce(Job) -> F + Send + 'static,
+        F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
+    {
+        let Self { front, caller, key, body, query, permit } = self;
+        let inner = front.clone();
+        let once = front.engine.once(key, move |claim| async move {
+            refuse_parameters(query.as_deref(), &caller)?;
+            let body = body.json()?;
+            let done = work(Job { front: inner, body, claim }).await;
+            drop(permit);
+            done
+        });
+        match Box::pin(once).await? {
+            Once::First(answer) => reply::send(answer),
+            Once::Twin(answer) => reply::replay(answer.status, answer.body),
+            Once::Filed(Filed::Body { status, body }) => reply::replay(status, body),
+            Once::Filed(Filed::SessionCreated { session, expires_at }) => {
+                let stored = front.engine.session(caller.realm(), session).await?;
+                let session = stored.ok_or_else(|| Problem::internal(format!("{session} is gone, its answer is not")))?;
+                let answer = sessions::created(&front, &session, expires_at);
+                reply::replay(answer.status, answer.body)
+            }
+        }
+    }
+}
+
+/// A change takes no parameters; the iframe may repeat its session's identifier.
+fn refuse_parameters(query: Option<&str>, caller: &Caller) -> Result<(), Refusal> {
+    let mut params = Params::read(query);
+    if let Caller::Person(_) = caller {
+        params.take("session_id", |_| Ok(()));
+    }
+    params.finish()
+}
+
+impl FromRequest<Shared> for Mutation {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, front: &Shared) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, front).await?;
+        let key = key_of(&parts.headers)?.map(str::to_owned);
+        let limit = match caller {
+            Caller::Tenant(_) => front.settings.v1_body_limit,
+            Caller::Person(_) => front.settings.iframe_body_limit,
+        };
+        let body = RawBody::read(front, &parts, body, limit).await?;
+        let fingerprint = || Sha256::digest(&body.bytes).into();
+        let key = key.map(|key| IdempotencyKey { slot: slot(&caller, &parts, &key), fingerprint: fingerprint() });
+        let query = parts.uri.query().map(str::to_owned);
+        let permit = parts.extensions.remove::<Permit>();
+        Ok(Self { front: front.clone(), caller, key, body, query, permit })
+    }
+}
+
+/// The one `Idempotency-Key` of a request, if it has one.
+fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    let key = value.to_str().ok().filter(|key| visible && (1..=KEY_LIMIT).contains(&key.len()));
+    match (key, values.next()) {
+        (Some(key), None) => Ok(Some(key)),
+        _ => Err(Refusal::field("Idempotency-Key", "must be given once, with 1 to 255 visible ASCII characters")),
+    }
+}
+
+/// Where the key's answer is filed: workspace, mode, session (for its own person), method, path
+/// and key, each with its length in front, so that no two combinations can meet.
+fn slot(caller: &Caller, parts: &Parts, key: &str) -> IdempotencySlot {
+    let session = match caller {
+        Caller::Tenant(_) => Vec::new(),
+        Caller::Person(person) => person.session.bytes().to_vec(),
+    };
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    let mut hash = Sha256::new();
+    for part in [&caller.realm().bytes()[..], &session, method.as_bytes(), path.as_bytes(), key.as_bytes()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut slot = [0; 16];
+    slot.copy_from_slice(&hash[..16]);
+    IdempotencySlot(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use vetd_model::{Mode, Realm, SessionId, WorkspaceId};
+
+    use super::super::auth::Person;
+    use super::*;
+
+    fn keyed(values: &[&[u8]]) -> HeaderMap {
+        values.iter().map(|value| (HEADER, HeaderValue::from_bytes(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn a_key_is_one_header_of_1_to_255_visible_ascii_characters() {
+        assert_eq!(key_of(&keyed(&[])), Ok(None));
+        assert_eq!(key_of(&keyed(&[b"!~"])), Ok(Some("!~")));
+        assert_eq!(key_of(&keyed(&[&[b'k'; 255]])).unwrap().map(str::len), Some(255));
+        let wrong: [&[&[u8]]; 6] = [&[b""], &[&[b'k'; 256]], &[b"a b"], &[b"a\tb"], &["ü".as_bytes()], &[b"a", b"a"]];
+        for values in wrong {
+            let refusal = key_of(&keyed(values)).unwrap_err();
+            assert_eq!(refusal.fields[0].path, "Idempotency-Key", "{values:?}");
+        }
+    }
+
+    fn parts(method: &str, uri: &str) -> Parts {
+        Request::builder().method(method).uri(uri).body(axum::body::Body::empty()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn slots_differ_in_every_part_but_the_query() {
+        let realm = |workspace, mode| Realm { workspace: WorkspaceId(workspace), mode };
+        let person = |byte| Person { realm: realm(1, Mode::Test), session: SessionId::from_bytes([byte; 16]), token_ended: false };
+        let tenant = Caller::Tenant(realm(1, Mode::Test));
+        let base = slot(&tenant, &parts("POST", "/v1/sessions"), "k");
+        assert_eq!(base, slot(&tenant, &parts("POST", "/v1/sessions?a=b"), "k"));
+        let mut all = vec![
+            base,
+            slot(&Caller::Tenant(realm(2, Mode::Test)), &parts("POST", "/v1/sessions"), "k"),
+            slot(&Caller::Tenant(realm(1, Mode::Live)), &parts("POST", "/v1/sessions"), "k"),
+            slot(&Caller::Person(person(1)), &parts("POST", "/v1/sessions"), "k"),
+            slot(&Caller::Person(person(2)), &parts("POST", "/v1/sessions"), "k"),
+            slot(&tenant, &parts("PATCH", "/v1/sessions"), "k"),
+            slot(&tenant, &parts("POST", "/v1/sessionsk"), ""),
+            slot(&tenant, &parts("POST", "/v1/sessions"), "kk"),
+        ];
+        let count = all.len();
+        all.sort_by_key(|slot| slot.0);
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

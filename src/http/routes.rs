@@ -1,0 +1,80 @@
+//! All routes on one screen.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use vetd_actors::Engine;
+use vetd_model::ErrorCode;
+
+use super::error::Problem;
+use super::token::Tokens;
+use super::{Front, HttpSettings, Shared};
+use super::{auth, frame, health, iframe, sessions, templates, test_mode, verifications, webhook_endpoints};
+
+/// Everything that vetd answers to over HTTP.
+pub fn router(engine: Engine, settings: HttpSettings) -> Router {
+    let tokens = Tokens::new(&*engine.derived_key("sdk token"));
+    let permits = Arc::new(Semaphore::new(settings.max_in_flight));
+    let front: Shared = Arc::new(Front { engine, settings, tokens, permits });
+
+    // What these three stages share and how they stand to each other: the innermost layer is
+    // the last to see a request. Unknown paths and methods are answered without a credential.
+    tenants()
+        .route_layer(from_fn_with_state(Arc::clone(&front), auth::tenants))
+        .merge(people().route_layer(from_fn_with_state(Arc::clone(&front), auth::people)))
+        .route_layer(from_fn_with_state(Arc::clone(&front), frame::admit))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn(frame::catch_panics))
+        .layer(from_fn_with_state(Arc::clone(&front), frame::around))
+        .with_state(front)
+}
+
+/// For a tenant's backend, with an API key.
+fn tenants() -> Router<Shared> {
+    Router::new()
+        .route("/v1/sessions", post(sessions::create).get(sessions::list))
+        .route("/v1/sessions/{id}", get(sessions::get))
+        .route("/v1/sessions/{id}/cancel", post(sessions::cancel))
+        .route("/v1/sessions/{id}/token", post(sessions::token))
+        .route("/v1/verifications", get(verifications::list))
+        .route("/v1/verifications/{id}", get(verifications::get))
+        .route("/v1/verifications/{id}/cancel", post(verifications::cancel))
+        .route("/v1/templates", post(templates::create).get(templates::list))
+        .route("/v1/templates/{id}", get(templates::get).patch(templates::patch))
+        .route("/v1/templates/{id}/versions", get(templates::versions))
+        .route("/v1/templates/{id}/versions/{n}", get(templates::version))
+        .route("/v1/templates/{id}/publish", post(templates::publish))
+        .route("/v1/templates/{id}/rollback", post(templates::rollback))
+        .route("/v1/templates/{id}/default", post(templates::make_default))
+        .route("/v1/templates/{id}/archive", post(templates::archive))
+        .route("/v1/webhook_endpoints", post(webhook_endpoints::create).get(webhook_endpoints::list))
+        .route(
+            "/v1/webhook_endpoints/{id}",
+            get(webhook_endpoints::get).patch(webhook_endpoints::patch).delete(webhook_endpoints::delete),
+        )
+        .route("/v1/test/sessions/{id}/simulate", post(test_mode::simulate))
+}
+
+/// For the person being verified, with an `sdk_token`.
+fn people() -> Router<Shared> {
+    Router::new()
+        .route("/iframe/api/session", get(iframe::session))
+        .route("/iframe/api/load", post(iframe::load))
+        .route("/iframe/api/steps/{type}", post(iframe::submit))
+        .route("/iframe/api/cancel", post(iframe::cancel))
+        .route("/iframe/api/token", post(iframe::token))
+}
+
+async fn unknown_path() -> Problem {
+    Problem::new(ErrorCode::NotFound, "There is nothing at this path.")
+}
+
+async fn unknown_method() -> Problem {
+    Problem::new(ErrorCode::MethodNotAllowed, "This path does not take this method; see the Allow header.")
+}

@@ -1,0 +1,159 @@
+//! `/v1/sessions`.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::json;
+use vetd_actors::{Ask, EngineError, Render, Reply};
+use vetd_model::check::LastError;
+use vetd_model::decide::CanceledBy;
+use vetd_model::id::kind;
+use vetd_model::new_session::NewSession;
+use vetd_model::{ErrorCode, Realm, Refusal, Session, SessionId, Status, TemplateId, Timestamp, VerificationId};
+use vetd_storage::StatusFilter;
+
+use super::auth::Tenant;
+use super::body::no_fields;
+use super::error::{Answer, absent};
+use super::listing::{self, View};
+use super::mutation::{Job, Mutation};
+use super::paths::PathId;
+use super::query::{NoParams, Params};
+use super::token::SdkToken;
+use super::{Front, Shared, page, reply};
+
+pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
+    mutation
+        .once(move |Job { front, body, claim }| async move {
+            let new = NewSession::parse(&body, realm.mode)?;
+            let door = front.clone();
+            let render: Render<Session> = Box::new(move |session| created(&door, session, session.expires_at));
+            front.engine.create_session(realm, new, claim, render).await
+        })
+        .await
+}
+
+pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, params: Params) -> Answer {
+    let view = View::<kind::Session> { status: StatusFilter::Session, session: |id| id, metadata: false };
+    let found = listing::page(&front, realm, params, view).await?;
+    page::list(found.items.iter().map(SessionView::of).collect(), found.has_more)
+}
+
+pub(super) async fn get(
+    State(front): State<Shared>,
+    Tenant(realm): Tenant,
+    PathId(id): PathId<kind::Session>,
+    _: NoParams,
+) -> Answer {
+    reply::ok(&SessionView::of(&find(&front, realm, id).await?))
+}
+
+pub(super) async fn cancel(
+    Tenant(realm): Tenant,
+    PathId(id): PathId<kind::Session>,
+    mutation: Mutation,
+) -> Answer {
+    mutation
+        .once(move |Job { front, body, claim }| async move {
+            no_fields(&body)?;
+            front.engine.ask(realm, id, Ask::Cancel(CanceledBy::Tenant), claim, Box::new(current)).await
+        })
+        .await
+}
+
+pub(super) async fn token(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
+    mutation
+        .once(move |Job { front, body, claim: _ }| async move {
+            no_fields(&body)?;
+            let session = find(&front, realm, id).await?;
+            let token = renewed(&front, &session).ok_or_else(|| {
+                Refusal::new(ErrorCode::InvalidState, "The session has ended; make a new one.")
+            })?;
+            let iframe_url = iframe_url(&front, id, &token);
+            let body = json!({ "sdk_token": token.text, "iframe_url": iframe_url, "expires_at": token.expires_at });
+            Ok(Reply::json(200, &body))
+        })
+        .await
+}
+
+/// A session as the tenant reads it.
+#[derive(Serialize)]
+struct SessionView<'a> {
+    id: SessionId,
+    object: &'static str,
+    status: Status,
+    livemode: bool,
+    verification_id: VerificationId,
+    template_id: TemplateId,
+    template_slug: &'a str,
+    template_version: u32,
+    metadata: Option<&'a BTreeMap<String, String>>,
+    redirect_url: Option<&'a str>,
+    last_error: Option<&'a LastError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sdk_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iframe_url: Option<String>,
+    created: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl<'a> SessionView<'a> {
+    fn of(session: &'a Session) -> Self {
+        let personal = session.personal.as_ref();
+        Self {
+            id: session.id,
+            object: "session",
+            status: session.status(),
+            livemode: session.realm.mode.is_live(),
+            verification_id: session.id.verification(),
+            template_id: session.template.id,
+            template_slug: &session.template.slug,
+            template_version: session.template.version,
+            metadata: personal.map(|personal| &personal.metadata),
+            redirect_url: personal.and_then(|personal| personal.redirect_url.as_deref()),
+            last_error: session.last_error.as_ref(),
+            sdk_token: None,
+            iframe_url: None,
+            created: session.created,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
+/// The session as it stands.
+pub(super) fn current(session: &Session) -> Reply {
+    Reply::json(200, &SessionView::of(session))
+}
+
+/// The answer to the session's creation, made from nothing that changes afterwards (but for a
+/// redaction): today's replay equals the first answer byte for byte.
+pub(super) fn created(front: &Front, session: &Session, expires_at: Timestamp) -> Reply {
+    let token = front.tokens.issue(session, session.created, expires_at);
+    let view = SessionView {
+        status: Status::Created,
+        last_error: None,
+        iframe_url: Some(iframe_url(front, session.id, &token)),
+        sdk_token: Some(token.text),
+        expires_at,
+        ..SessionView::of(session)
+    };
+    Reply::json(201, &view)
+}
+
+/// A fresh token, if the session still lives.
+pub(super) fn renewed(front: &Front, session: &Session) -> Option<SdkToken> {
+    let now = front.engine.now();
+    let lives = !session.status().is_terminal() && now < session.expires_at;
+    lives.then(|| front.tokens.issue(session, now, session.expires_at))
+}
+
+/// One session of the realm.
+pub(super) async fn find(front: &Front, realm: Realm, id: SessionId) -> Result<Session, EngineError> {
+    Ok(front.engine.session(realm, id).await?.ok_or_else(|| absent("ses"))?)
+}
+
+fn iframe_url(front: &Front, id: SessionId, token: &SdkToken) -> String {
+    format!("{}/iframe?session_id={id}&token={}", front.settings.public_url, token.text)
+}

@@ -1,0 +1,41 @@
+//! `/v1/test`: for test keys only.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use vetd_actors::Ask;
+use vetd_model::id::kind;
+use vetd_model::{ErrorCode, Realm, simulate};
+
+use super::auth::Tenant;
+use super::error::{Answer, Problem};
+use super::mutation::{Job, Mutation};
+use super::paths::PathId;
+use super::{Shared, sessions};
+
+/// A tenant's backend with a test key.
+pub(super) struct TestTenant(Realm);
+
+impl FromRequestParts<Shared> for TestTenant {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
+        let Tenant(realm) = Tenant::from_request_parts(parts, front).await?;
+        if realm.mode.is_live() {
+            return Err(Problem::new(ErrorCode::PermissionDenied, "This path is for test keys."));
+        }
+        Ok(Self(realm))
+    }
+}
+
+pub(super) async fn simulate(
+    TestTenant(realm): TestTenant,
+    PathId(id): PathId<kind::Session>,
+    mutation: Mutation,
+) -> Answer {
+    mutation
+        .once(move |Job { front, body, claim }| async move {
+            let ask = Ask::Simulate(simulate::parse(&body)?);
+            front.engine.ask(realm, id, ask, claim, Box::new(sessions::current)).await
+        })
+        .await
+}

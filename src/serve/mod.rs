@@ -1,0 +1,120 @@
+//! `vetd serve`: from settings to a running server, and to an orderly end.
+
+mod door;
+mod first_start;
+mod front;
+mod settings;
+mod signals;
+pub mod store;
+mod telemetry;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use vetd_actors::{Clock, Engine, EngineConfig, SystemClock};
+use vetd_storage::Store;
+
+pub use door::Door;
+pub use settings::{ServeArgs, Settings, secret};
+pub use signals::Signals;
+
+use crate::failure::Failure;
+use crate::out;
+
+/// How long a client may take to send a request's head.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// Why it cannot start, or did not end well.
+pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+    telemetry::start(&args.log, args.log_format)?;
+    let settings = Settings::from_env(args)?;
+    let mut signals = Signals::listen()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::shifted(settings.args.clock_offset));
+
+    // The port comes first: a start that fails for it has made nothing in the data folder.
+    let listener = bind(settings.args.listen).await?;
+    let listening = listener.local_addr().map_err(|error| Failure::listen(error.to_string()))?;
+    let engine = tokio::select! {
+        engine = start(&settings, Arc::clone(&clock), listening) => engine?,
+        signal = signals.next() => return Err(Failure::other(format!("ended by {signal} during the start"))),
+    };
+
+    let ready = Arc::new(AtomicBool::new(true));
+    let router = front::router(engine.clone(), settings.public_url(listening), Arc::clone(&ready));
+    // Connections get most of the grace; the engine always has some of it left.
+    let drain = settings.grace() * 3 / 4;
+    let door =
+        Door { clock: Arc::clone(&clock), connections: settings.args.connections, head_time: HEAD_TIME, drain };
+    let (told, stop) = oneshot::channel::<()>();
+    let served = door.serve(listener, router, async { drop(stop.await) });
+    let mut served = Box::pin(served);
+
+    let signal = tokio::select! {
+        () = &mut served => return Err(Failure::other("the server stopped by itself")),
+        signal = signals.next() => signal,
+    };
+    tracing::info!(signal, "ending: no new connections, open requests may finish");
+    ready.store(false, Ordering::Relaxed);
+    let told_at = clock.now();
+    let _ = told.send(());
+    let orderly = async {
+        served.await;
+        let left = settings.grace().saturating_sub(clock.now().since(told_at));
+        engine.shutdown(left).await;
+    };
+    tokio::select! {
+        () = orderly => {
+            tracing::info!("ended");
+            Ok(())
+        }
+        signal = signals.next() => Err(Failure::other(format!("ended at once by a second signal ({signal})"))),
+    }
+}
+
+/// Opens the store, starts the engine over it, makes what a first start makes, and says so.
+async fn start(settings: &Settings, clock: Arc<dyn Clock>, listening: SocketAddr) -> Result<Engine, Failure> {
+    let store = store::open(settings).await?;
+    let keys = store.api_keys().map_err(|error| Failure::store(format!("the API keys cannot be read: {error}")))?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let config = EngineConfig {
+        shards: cores * 4,
+        resident_limit: settings.args.resident,
+        check_threads: cores,
+        loopback_webhooks: listening.ip().is_loopback(),
+    };
+    let engine = Engine::start(store, clock, config).await;
+    let engine = engine.map_err(|error| Failure::store(format!("the sessions cannot be recovered: {error}")))?;
+    let key = first_start::prepare(&engine, !keys.is_empty(), settings.bootstrap_key.as_deref()).await?;
+    out::say(&first_start::banner(listening, &settings.args.data, &key))?;
+    Ok(engine)
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// Why it cannot be listened on, and what to do about it.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => "another program uses this port; end it or choose another port".to_owned(),
+            ErrorKind::PermissionDenied => {
+                "ports below 1024 need special rights; choose a higher one and put a proxy before it".to_owned()
+            }
+            ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::listen(format!("cannot listen on {address}: {advice}"))
+    })
+}

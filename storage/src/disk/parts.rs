@@ -1,0 +1,68 @@
+//! Pieces that several shapes share.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use vetd_model::Status;
+use vetd_model::check::{CheckKind, CheckStatus, LastError};
+use vetd_model::event::EventKind;
+use vetd_model::flow::{DocumentKind, StepKind};
+use vetd_model::session::CanceledBy;
+
+use crate::codec::Damaged;
+
+/// Gives each variant of a model's enum its number on disk, both ways.
+macro_rules! tags {
+    ($to:ident, $from:ident, $type:ident { $($variant:ident = $tag:literal),* $(,)? }) => {
+        pub(crate) const fn $to(value: $type) -> u8 {
+            match value { $($type::$variant => $tag),* }
+        }
+
+        pub(crate) const fn $from(tag: u8) -> Result<$type, Damaged> {
+            match tag { $($tag => Ok($type::$variant),)* _ => Err(Damaged) }
+        }
+    };
+}
+
+tags!(status_tag, status_from, Status {
+    Created = 0, RequiresInput = 1, InProgress = 2, Completed = 3, Failed = 4, RequiresReview = 5, Canceled = 6,
+    Expired = 7,
+});
+tags!(event_tag, event_from, EventKind {
+    Created = 0, Updated = 1, Completed = 2, Failed = 3, ReviewRequired = 4, Canceled = 5, Expired = 6,
+});
+tags!(check_tag, check_from, CheckKind { DataCompleteness = 0, Age = 1 });
+tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
+tags!(step_tag, step_from, StepKind { Consent = 0, DataEntry = 1, DocumentUpload = 2, Selfie = 3, Liveness = 4 });
+tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });
+tags!(canceled_tag, canceled_from, CanceledBy { Person = 0, Tenant = 1 });
+
+/// Why an attempt did not complete.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LastErrorV1<'a> {
+    code: Cow<'a, str>,
+    message: Cow<'a, str>,
+    check: Option<u8>,
+}
+
+impl<'a> From<&'a LastError> for LastErrorV1<'a> {
+    fn from(error: &'a LastError) -> Self {
+        Self {
+            code: Cow::Borrowed(&error.code),
+            message: Cow::Borrowed(&error.message),
+            check: error.check.map(check_tag),
+        }
+    }
+}
+
+impl TryFrom<LastErrorV1<'_>> for LastError {
+    type Error = Damaged;
+
+    fn try_from(disk: LastErrorV1<'_>) -> Result<Self, Damaged> {
+        Ok(Self {
+            code: Cow::Owned(disk.code.into_owned()),
+            message: Cow::Owned(disk.message.into_owned()),
+            check: disk.check.map(check_from).transpose()?,
+        })
+    }
+}

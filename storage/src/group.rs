@@ -1,0 +1,204 @@
+//! A group of commits on its way to the disk: revisions checked, positions and slots given,
+//! everything put together into one batch.
+
+use std::collections::btree_map::Entry;
+
+use sled::{Batch, Db, IVec};
+use vetd_model::EndpointId;
+
+use crate::api::{CommitReceipt, IdempotencySlot, StoreError};
+use crate::codec::split_revisioned;
+use crate::disk::{answer, session, webhook};
+use crate::keys::{self, Key};
+use crate::prepare::{Op, Prepared};
+use crate::table::{Change, Changes, PIECE, unavailable};
+use crate::time_limits::{answer_days, answer_is_old};
+use vetd_model::Timestamp;
+
+/// The most deliveries that one commit removes with their endpoint; the sweep finds the rest.
+const DELIVERIES_AT_ONCE: usize = 10_000;
+
+/// A group being put together.
+pub(crate) struct Group {
+    tree: Db,
+    changes: Changes,
+    /// The last position given.
+    pub position: u64,
+    /// The slot of the first secret.
+    pub first_slot: u32,
+    /// Wrapped secrets, for the slots from `first_slot` on.
+    pub secrets: Vec<Vec<u8>>,
+    events: bool,
+}
+
+impl Group {
+    pub(crate) const fn new(tree: Db, position: u64, first_slot: u32) -> Self {
+        Self { tree, changes: Changes::new(), position, first_slot, secrets: Vec::new(), events: false }
+    }
+
+    /// Takes a commit in, whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] refuses this commit; [`StoreError::Unavailable`] ends the group.
+    pub(crate) fn admit(&mut self, commit: Prepared) -> Result<CommitReceipt, StoreError> {
+        for op in &commit.ops {
+            self.check(op)?;
+        }
+        let mut handle = commit.handle;
+        for op in commit.ops {
+            if let Some(slot) = self.apply(op)?
+                && let Some(handle) = &mut handle
+            {
+                handle.slot = Some(slot);
+            }
+        }
+        Ok(CommitReceipt { session: handle })
+    }
+
+    /// True if nothing is to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The batch, and the mask for readers.
+    pub(crate) fn finish(mut self) -> Result<(Batch, Changes), StoreError> {
+        if self.events {
+            self.put(keys::META_POSITION.to_vec(), &self.position.to_be_bytes())?;
+        }
+        let mut batch = Batch::default();
+        for (key, change) in &self.changes {
+            match &change.after {
+                Some(value) => batch.insert(key.as_slice(), value.clone()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        Ok((batch, self.changes))
+    }
+
+    fn check(&self, op: &Op) -> Result<(), StoreError> {
+        let holds = match op {
+            Op::Record { key, expected, .. } => self.revision(key)? == *expected,
+            Op::Slug { key, template } => self.get(key)?.is_none_or(|holder| holder == template),
+            Op::Answer { slot, at, .. } => !self.is_answered(*slot, *at)?,
+            _ => true,
+        };
+        if holds { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Returns the slot, if the operation was given one.
+    fn apply(&mut self, op: Op) -> Result<Option<u32>, StoreError> {
+        match op {
+            Op::Record { key, mut value, secret, .. } => {
+                let slot = secret.map(|secret| self.give_slot(secret)).transpose()?;
+                if let Some(slot) = slot {
+                    session::set_slot(&mut value, slot);
+                }
+                self.put_record(key, &value)?;
+                return Ok(slot);
+            }
+            Op::Constant { key, value } if self.get(&key)?.is_none() => self.put_record(key, &value)?,
+            Op::Constant { .. } => {}
+            Op::Put { key, value } => self.put(key, &value)?,
+            Op::Remove { key } => self.remove(key)?,
+            Op::Slug { key, template } => self.put(key, &template)?,
+            Op::Event { key_of, index, value } => {
+                self.position += 1;
+                self.events = true;
+                self.put_new(keys::event(key_of, self.position), &value);
+                self.put_new(index, &self.position.to_be_bytes());
+            }
+            Op::NewCursor { endpoint } => self.put(keys::cursor(endpoint), &webhook::encode_cursor(self.position))?,
+            Op::OfEndpoint { endpoint, key, value } if self.get(&keys::cursor(endpoint))?.is_some() => {
+                self.put(key, &value)?;
+            }
+            Op::OfEndpoint { .. } => {}
+            Op::RemoveDeliveries { endpoint } => self.remove_deliveries(endpoint)?,
+            Op::Answer { slot, at, value } => self.put_record(keys::answer(answer_days(at).today, slot), &value)?,
+        }
+        Ok(None)
+    }
+
+    /// The value as the group leaves it so far.
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match self.changes.get(key) {
+            Some(change) => Ok(change.after.clone()),
+            None => self.tree.get(key).map_err(unavailable),
+        }
+    }
+
+    fn revision(&self, key: &[u8]) -> Result<u64, StoreError> {
+        let Some(record) = self.get(key)? else { return Ok(0) };
+        let damaged = |_| StoreError::Inconsistent { key: keys::in_words(key) };
+        split_revisioned(&record).map(|(_, revision, _)| revision).map_err(damaged)
+    }
+
+    /// True if the key's use is already answered: the caller's twin was faster.
+    fn is_answered(&self, slot: IdempotencySlot, at: Timestamp) -> Result<bool, StoreError> {
+        for day in answer_days(at).days() {
+            if let Some(record) = self.get(&keys::answer(day, slot))? {
+                let accepted = answer::accepted_at(&record);
+                if accepted.is_ok_and(|accepted| !answer_is_old(accepted, at)) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn give_slot(&mut self, secret: Vec<u8>) -> Result<u32, StoreError> {
+        let given = u32::try_from(self.secrets.len()).ok().and_then(|count| self.first_slot.checked_add(count));
+        let slot = given.ok_or_else(|| StoreError::Unavailable("the key file has no slot left".to_owned()))?;
+        self.secrets.push(secret);
+        Ok(slot)
+    }
+
+    /// Writes a record in pieces; the last byte of the first says how many follow.
+    fn put_record(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {
+        let before = self.get(&key)?.and_then(|head| head.last().copied()).unwrap_or(0);
+        let (first, rest) = value.split_at(value.len().min(PIECE));
+        let mut pieces = 0;
+        for (number, piece) in (1..=u8::MAX).zip(rest.chunks(PIECE)) {
+            self.put(keys::continuation(&key, number), piece)?;
+            pieces = number;
+        }
+        for number in pieces.saturating_add(1)..=before {
+            self.remove(keys::continuation(&key, number))?;
+        }
+        let mut head = Vec::with_capacity(first.len() + 1);
+        head.extend_from_slice(first);
+        head.push(pieces);
+        self.set(key, Some(IVec::from(head)))
+    }
+
+    fn put(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {
+        self.set(key, Some(IVec::from(value)))
+    }
+
+    /// Writes under a key that was never used before.
+    fn put_new(&mut self, key: Key, value: &[u8]) {
+        self.changes.insert(key, Change { before: None, after: Some(IVec::from(value)) });
+    }
+
+    fn remove(&mut self, key: Key) -> Result<(), StoreError> {
+        self.set(key, None)
+    }
+
+    fn set(&mut self, key: Key, after: Option<IVec>) -> Result<(), StoreError> {
+        match self.changes.entry(key) {
+            Entry::Occupied(mut entry) => entry.get_mut().after = after,
+            Entry::Vacant(entry) => {
+                let before = self.tree.get(entry.key()).map_err(unavailable)?;
+                entry.insert(Change { before, after });
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_deliveries(&mut self, endpoint: EndpointId) -> Result<(), StoreError> {
+        let prefix = keys::deliveries(endpoint);
+        let stored = self.tree.scan_prefix(&prefix).keys().take(DELIVERIES_AT_ONCE);
+        let mut found = stored.map(|key| key.map(|key| key.to_vec())).collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
+        found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
+        found.into_iter().try_for_each(|key| self.remove(key))
+    }
+}

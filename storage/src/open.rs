@@ -1,0 +1,274 @@
+//! Opening: one process for one folder, a schema that this program knows, the right master key.
+
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sled::{Batch, Db};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use crate::flows::Flows;
+use crate::keyring::{self, Keyring};
+use crate::keys;
+use crate::shared::{FatalHook, Shared, SpaceProbe, WriteFault};
+use crate::slots::{KEY_FILE, SlotFile};
+use crate::store::SledStore;
+use crate::table::Table;
+use crate::writer::{Writer, open_data_file, sled_folder};
+
+/// The schema that this release writes. A store with a higher one is refused.
+const SCHEMA: u32 = 1;
+/// The position before the first event.
+pub(crate) const LAST_POSITION_ABSENT: u64 = 0;
+/// sled's threads may hold its file for a moment after it was closed; how often to try again.
+const LOCK_TRIES: u32 = 50;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The data folder; made if it is absent.
+    pub dir: PathBuf,
+    /// The value of `VETD_MASTER_KEY`: 32 bytes as base64 or hexadecimal. Without it the file
+    /// `master.key` in the data folder is used, and made at the first start.
+    pub master_key: Option<Zeroizing<String>>,
+    /// How much memory sled may use to cache its pages, in bytes.
+    pub cache_bytes: u64,
+    /// How much space must be left on the disk for a write to be accepted, in bytes.
+    pub reserve_bytes: u64,
+    /// Says how much space is left; by default the file system is asked.
+    pub space_probe: Option<SpaceProbe>,
+    /// Called when the store has failed for good: the process should end with the message.
+    pub on_fatal: Option<FatalHook>,
+    /// For tests: stands in for errors of the disk.
+    pub write_fault: Option<WriteFault>,
+}
+
+impl StoreOptions {
+    /// The defaults: a cache of 64 MiB, a reserve of 256 MiB.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            master_key: None,
+            cache_bytes: 64 * 1024 * 1024,
+            reserve_bytes: 256 * 1024 * 1024,
+            space_probe: None,
+            on_fatal: None,
+            write_fault: None,
+        }
+    }
+}
+
+/// Why a store was not opened, with advice for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the folder.
+    #[error("the data folder {} is in use by another process; stop it first, or name another folder", .0.display())]
+    InUse(PathBuf),
+    /// The store was written by a later release.
+    #[error("the store has schema {found}, this program knows schemas up to {known}; use the release that wrote it, or a later one")]
+    Newer {
+        /// The store's schema.
+        found: u32,
+        /// The highest schema that this program knows.
+        known: u32,
+    },
+    /// The store has a master key, and none was given or found.
+    #[error("the store has a master key, but VETD_MASTER_KEY is not set and {} is absent; give the key that the store was made with", .path.display())]
+    MissingMasterKey {
+        /// Where the file was looked for.
+        path: PathBuf,
+    },
+    /// The master key is not the store's.
+    #[error("the master key is not the one that the store was made with; give that one")]
+    WrongMasterKey,
+    /// The text is not a master key.
+    #[error("{place} does not hold a master key: 32 bytes as base64 or hexadecimal (openssl rand -base64 32)")]
+    InvalidMasterKey {
+        /// Where the text stands.
+        place: String,
+    },
+    /// The key file is absent or not one.
+    #[error("the key file {} is absent or damaged ({detail}); without it no person's data can be read: restore the data folder from a backup, with this file", .path.display())]
+    KeyFile {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The store's files are damaged.
+    #[error("the store is damaged ({0}); keep a copy of the data folder and restore it from a backup")]
+    Damaged(String),
+    /// The disk failed.
+    #[error("{action} {} failed: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// Opens the store and starts its writer.
+pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
+    let dir = options.dir;
+    make_private(&dir)?;
+    let lock = lock(&dir)?;
+    let tree = open_tree(&dir, options.cache_bytes)?;
+    let is_new = check_schema(&tree)?;
+    let master = keyring::master_key(&dir, options.master_key.as_ref().map(|text| text.as_str()), is_new)?;
+    let keyring = Keyring::new(&master);
+    let (slots, next_slot) = open_slots(&dir, is_new)?;
+    let data = open_data_file(&dir).map_err(|error| OpenError::io("opening the data file in", &dir, error))?;
+    if is_new {
+        found(&dir, &tree, &keyring, &data)?;
+    } else {
+        check_key(&tree, &keyring)?;
+    }
+    let position = read_position(&tree)?.unwrap_or(LAST_POSITION_ABSENT);
+
+    let probed = dir.clone();
+    let shared = Arc::new(Shared {
+        folder: dir.clone(),
+        cache_bytes: options.cache_bytes,
+        reserve_bytes: options.reserve_bytes,
+        space: options.space_probe.unwrap_or_else(|| Arc::new(move || free_space(&probed))),
+        on_fatal: options.on_fatal,
+        write_fault: options.write_fault,
+        keyring,
+        slots,
+        table: Table::new(tree),
+        flows: Flows::default(),
+        durable: watch::Sender::new(position),
+        damaged: AtomicU64::new(0),
+        lock: Mutex::new(Some(lock)),
+    });
+    let (requests, queue) = mpsc::channel();
+    let writer = Writer::new(Arc::clone(&shared), data, position, next_slot);
+    let thread = thread::Builder::new()
+        .name("store writer".to_owned())
+        .spawn(move || writer.run(&queue))
+        .map_err(|error| OpenError::io("starting the writer for", &dir, error))?;
+    Ok(Arc::new(SledStore::new(shared, requests, thread)))
+}
+
+/// Makes the folder, for its owner alone.
+fn make_private(dir: &Path) -> Result<(), OpenError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.and_then(|()| fs::set_permissions(dir, Permissions::from_mode(0o700)))
+        .map_err(|error| OpenError::io("making the data folder", dir, error))
+}
+
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join("lock");
+    let file = File::create(&path).map_err(|error| OpenError::io("making", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(OpenError::io("locking", &path, error)),
+    }
+}
+
+/// Opens sled's tree. The caller holds the folder's lock, so that a lock on sled's own file can
+/// only be this process's own, about to be let go.
+pub(crate) fn open_tree(dir: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
+    let path = sled_folder(dir);
+    let config = sled::Config::new().path(&path).cache_capacity(cache_bytes);
+    let mut tries = LOCK_TRIES;
+    loop {
+        // Some damage makes sled panic where it should refuse.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        return match opened {
+            Ok(Ok(tree)) => Ok(tree),
+            Ok(Err(sled::Error::Io(error))) if tries > 0 && error.to_string().contains("could not acquire lock") => {
+                tries -= 1;
+                thread::park_timeout(LOCK_WAIT);
+                continue;
+            }
+            Ok(Err(sled::Error::Io(error))) => Err(OpenError::io("opening", &path, error)),
+            Ok(Err(error)) => Err(OpenError::Damaged(error.to_string())),
+            Err(_) => Err(OpenError::Damaged("sled cannot read its own files".to_owned())),
+        };
+    }
+}
+
+/// Returns true for a store that is new.
+fn check_schema(tree: &Db) -> Result<bool, OpenError> {
+    let Some(found) = meta(tree, keys::META_SCHEMA)? else {
+        let empty = tree.first().map_err(|error| OpenError::Damaged(error.to_string()))?.is_none();
+        return if empty { Ok(true) } else { Err(OpenError::Damaged("it does not say its schema".to_owned())) };
+    };
+    match found.as_ref().try_into().map(u32::from_be_bytes) {
+        Ok(found) if found <= SCHEMA => Ok(false),
+        Ok(found) => Err(OpenError::Newer { found, known: SCHEMA }),
+        Err(_) => Err(OpenError::Damaged("its schema is not a number".to_owned())),
+    }
+}
+
+fn check_key(tree: &Db, keyring: &Keyring) -> Result<(), OpenError> {
+    match meta(tree, keys::META_KEY_CHECK)? {
+        Some(check) if check == keyring.check() => Ok(()),
+        Some(_) => Err(OpenError::WrongMasterKey),
+        None => Err(OpenError::Damaged("it does not say which master key it has".to_owned())),
+    }
+}
+
+fn open_slots(dir: &Path, is_new: bool) -> Result<(SlotFile, u32), OpenError> {
+    let path = dir.join(KEY_FILE);
+    if is_new {
+        let slots = SlotFile::create(&path).map_err(|error| OpenError::io("making", &path, error))?;
+        return Ok((slots, 1));
+    }
+    SlotFile::open(&path).map_err(|error| OpenError::KeyFile { path, detail: error.to_string() })
+}
+
+/// The first write of a new store: from here on it is one.
+fn found(dir: &Path, tree: &Db, keyring: &Keyring, data: &File) -> Result<(), OpenError> {
+    let mut batch = Batch::default();
+    batch.insert(keys::META_SCHEMA, &SCHEMA.to_be_bytes());
+    batch.insert(keys::META_KEY_CHECK, &keyring.check());
+    batch.insert(keys::META_POSITION, &LAST_POSITION_ABSENT.to_be_bytes());
+    let written = tree.apply_batch(batch).and_then(|()| tree.flush());
+    written.map_err(|error| OpenError::Damaged(error.to_string()))?;
+    let sync = || {
+        data.sync_all()?;
+        File::open(sled_folder(dir))?.sync_all()?;
+        File::open(dir)?.sync_all()
+    };
+    sync().map_err(|error| OpenError::io("syncing", dir, error))
+}
+
+/// The last position ever given, whatever has been swept since.
+pub(crate) fn read_position(tree: &Db) -> Result<Option<u64>, OpenError> {
+    let Some(bytes) = meta(tree, keys::META_POSITION)? else { return Ok(None) };
+    let bytes = bytes.as_ref().try_into().map_err(|_| OpenError::Damaged("its last position is not a number".to_owned()))?;
+    Ok(Some(u64::from_be_bytes(bytes)))
+}
+
+fn meta(tree: &Db, key: &[u8]) -> Result<Option<sled::IVec>, OpenError> {
+    tree.get(key).map_err(|error| OpenError::Damaged(error.to_string()))
+}
+
+/// What the folder's file system has left for this user, in bytes.
+fn free_space(dir: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(dir)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}

@@ -1,0 +1,274 @@
+//! From a [`Commit`] to what the writer does: everything is encoded and sealed here, on the
+//! caller's thread.
+
+use std::sync::Arc;
+
+use vetd_model::flow::Flow;
+use vetd_model::template::{Template, TemplateVersion};
+use vetd_model::{EndpointId, Realm, Timestamp};
+
+use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, SessionWrite, StoreError, Write};
+use crate::codec::RECORD_LIMIT;
+use crate::disk::status::StatusEntry;
+use crate::disk::{answer, event, flow, session, template, tenant, webhook};
+use crate::flows::Flows;
+use crate::keyring::Keyring;
+use crate::keys::{self, Key};
+use crate::table::PIECE;
+
+/// One thing that the writer does.
+pub(crate) enum Op {
+    /// Writes a record that counts its writes, if it stands at the expected count.
+    Record {
+        key: Key,
+        expected: u64,
+        value: Vec<u8>,
+        /// A session's wrapped secret; its slot's number is set in the record.
+        secret: Option<Vec<u8>>,
+    },
+    /// Writes a record that is the same whenever it is written, unless it is there.
+    Constant { key: Key, value: Vec<u8> },
+    /// Writes an entry.
+    Put { key: Key, value: Vec<u8> },
+    /// Removes an entry.
+    Remove { key: Key },
+    /// Gives a slug to a template, if no other has it.
+    Slug { key: Key, template: [u8; 16] },
+    /// Files an event under the next position.
+    Event { key_of: Realm, index: Key, value: Vec<u8> },
+    /// Sets a new endpoint's cursor to the last position.
+    NewCursor { endpoint: EndpointId },
+    /// Writes an entry of an endpoint, unless the endpoint is gone.
+    OfEndpoint { endpoint: EndpointId, key: Key, value: Vec<u8> },
+    /// Removes an endpoint's deliveries.
+    RemoveDeliveries { endpoint: EndpointId },
+    /// Files an answer, if there is none that still counts.
+    Answer { slot: IdempotencySlot, at: Timestamp, value: Vec<u8> },
+}
+
+/// A commit, encoded.
+pub(crate) struct Prepared {
+    pub ops: Vec<Op>,
+    /// About how much it writes, in bytes.
+    pub bytes: usize,
+    /// True if it only deletes, so that it may use the disk's reserve.
+    pub only_deletes: bool,
+    /// What the caller gets; the slot is filled in by the writer.
+    pub handle: Option<Handle>,
+    /// The flows that are on the disk afterwards.
+    pub flows: Vec<Arc<Flow>>,
+}
+
+/// Encodes a commit.
+///
+/// # Errors
+/// [`StoreError::TooLarge`].
+pub(crate) fn prepare(commit: &Commit<'_>, keyring: &Keyring, flows: &Flows) -> Result<Prepared, StoreError> {
+    let mut builder = Builder { keyring, known: flows, ops: Vec::new(), handle: None, flows: Vec::new() };
+    for write in &commit.writes {
+        builder.write(write)?;
+    }
+    if let Some(record) = &commit.idempotency {
+        builder.answer(record)?;
+    }
+    let bytes = builder.ops.iter().map(Op::size).sum();
+    let only_deletes = builder.ops.iter().all(|op| matches!(op, Op::Remove { .. } | Op::RemoveDeliveries { .. }));
+    let Builder { ops, handle, flows, .. } = builder;
+    if ops.iter().any(Op::is_too_large) {
+        return Err(StoreError::TooLarge);
+    }
+    Ok(Prepared { ops, bytes, only_deletes, handle, flows })
+}
+
+impl Prepared {
+    /// Removes these entries.
+    pub(crate) fn removal(keys: impl IntoIterator<Item = Key>) -> Self {
+        let ops: Vec<Op> = keys.into_iter().map(|key| Op::Remove { key }).collect();
+        let bytes = ops.iter().map(Op::size).sum();
+        Self { ops, bytes, only_deletes: true, handle: None, flows: Vec::new() }
+    }
+}
+
+impl Op {
+    fn value_len(&self) -> usize {
+        match self {
+            Self::Record { value, .. }
+            | Self::Constant { value, .. }
+            | Self::Put { value, .. }
+            | Self::Event { value, .. }
+            | Self::OfEndpoint { value, .. }
+            | Self::Answer { value, .. } => value.len(),
+            Self::Remove { .. } | Self::Slug { .. } | Self::NewCursor { .. } | Self::RemoveDeliveries { .. } => 0,
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.value_len() + 64
+    }
+
+    fn is_too_large(&self) -> bool {
+        match self {
+            Self::Record { .. } | Self::Constant { .. } | Self::Answer { .. } => self.value_len() > RECORD_LIMIT,
+            _ => self.value_len() > PIECE,
+        }
+    }
+}
+
+struct Builder<'a> {
+    keyring: &'a Keyring,
+    known: &'a Flows,
+    ops: Vec<Op>,
+    handle: Option<Handle>,
+    flows: Vec<Arc<Flow>>,
+}
+
+impl Builder<'_> {
+    fn write(&mut self, write: &Write<'_>) -> Result<(), StoreError> {
+        match write {
+            Write::Session(write) => self.session(write),
+            Write::Template { revision, template, previous_slug, frozen } => {
+                self.template(*revision, template, *previous_slug, *frozen)
+            }
+            Write::Settings { revision, realm, settings } => {
+                let value = tenant::encode_settings(settings, revision + 1)?;
+                self.record(keys::settings(*realm), *revision, value);
+                Ok(())
+            }
+            Write::Workspace { revision, workspace } => {
+                let value = tenant::encode_workspace(workspace, revision + 1)?;
+                self.record(keys::workspace(workspace.id), *revision, value);
+                Ok(())
+            }
+            Write::ApiKey { revision, key } => {
+                let value = tenant::encode_api_key(key, revision + 1)?;
+                self.record(keys::api_key(key.hash), *revision, value);
+                Ok(())
+            }
+            Write::Endpoint { revision, endpoint } => {
+                let value = webhook::encode_endpoint(endpoint, revision + 1, self.keyring.endpoint_seal())?;
+                self.record(keys::endpoint(endpoint.realm, endpoint.id), *revision, value);
+                if *revision == 0 {
+                    self.ops.push(Op::NewCursor { endpoint: endpoint.id });
+                }
+                Ok(())
+            }
+            Write::RemoveEndpoint { realm, id } => {
+                self.remove(keys::endpoint(*realm, *id));
+                self.remove(keys::cursor(*id));
+                self.ops.push(Op::RemoveDeliveries { endpoint: *id });
+                Ok(())
+            }
+            Write::Delivery(delivery) => {
+                let key = keys::delivery(delivery.endpoint, delivery.position);
+                let value = webhook::encode_delivery(delivery)?;
+                self.ops.push(Op::OfEndpoint { endpoint: delivery.endpoint, key, value });
+                Ok(())
+            }
+            Write::RemoveDelivery { endpoint, position } => {
+                self.remove(keys::delivery(*endpoint, *position));
+                Ok(())
+            }
+            Write::Cursor { endpoint, position } => {
+                let (key, value) = (keys::cursor(*endpoint), webhook::encode_cursor(*position));
+                self.ops.push(Op::OfEndpoint { endpoint: *endpoint, key, value });
+                Ok(())
+            }
+        }
+    }
+
+    fn session(&mut self, write: &SessionWrite<'_>) -> Result<(), StoreError> {
+        let (session, before) = (write.next, write.before);
+        let expected = before.map_or(0, |handle| handle.revision);
+        let slot = before.and_then(|handle| handle.slot);
+        let entry = StatusEntry::of(session);
+        let secret = match (slot, &session.personal) {
+            (None, Some(personal)) => Some(self.keyring.wrap(session.realm, session.id, &personal.secret)?),
+            _ => None,
+        };
+        self.ops.push(Op::Record {
+            key: keys::session(session.realm, session.id),
+            expected,
+            value: session::encode(session, expected + 1, slot)?,
+            secret,
+        });
+        self.status(session.realm, session.id, before.map(|handle| handle.entry), entry);
+        if before.is_none() {
+            self.constant_indexes(session);
+            self.flow(&session.flow)?;
+        }
+        for event in write.events {
+            let index = keys::event_id(event.realm, event.id);
+            self.ops.push(Op::Event { key_of: event.realm, index, value: event::encode(event)? });
+        }
+        self.handle = Some(Handle { revision: expected + 1, slot, entry });
+        Ok(())
+    }
+
+    fn status(&mut self, realm: Realm, id: vetd_model::SessionId, before: Option<StatusEntry>, entry: StatusEntry) {
+        if let Some(before) = before.filter(|before| before.code != entry.code) {
+            self.remove(keys::status(realm, before.code, id));
+        }
+        if before != Some(entry) {
+            self.put(keys::status(realm, entry.code, id), entry.value());
+        }
+    }
+
+    /// The index entries by what never changes in a session.
+    fn constant_indexes(&mut self, session: &vetd_model::Session) {
+        self.put(keys::by_template(session.realm, session.template.id, session.id), Vec::new());
+        let metadata = session.personal.as_ref().map(|personal| &personal.metadata);
+        for (name, value) in metadata.into_iter().flatten() {
+            let hash = self.keyring.metadata_hash(session.realm, name, value);
+            self.put(keys::by_metadata(session.realm, hash, session.id), Vec::new());
+        }
+    }
+
+    fn template(
+        &mut self,
+        revision: u64,
+        template: &Template,
+        previous_slug: Option<&str>,
+        frozen: Option<&TemplateVersion>,
+    ) -> Result<(), StoreError> {
+        let realm = template.realm;
+        let value = template::encode(template, revision + 1)?;
+        self.record(keys::template(realm, template.id), revision, value);
+        if let Some(previous) = previous_slug.filter(|previous| *previous != template.slug) {
+            self.remove(keys::slug(realm, previous));
+        }
+        self.ops.push(Op::Slug { key: keys::slug(realm, &template.slug), template: *template.id.bytes() });
+        self.flow(&template.draft)?;
+        if let Some(frozen) = frozen {
+            self.flow(&frozen.flow)?;
+            let key = keys::version(realm, frozen.template, frozen.number);
+            self.put(key, template::encode_version(frozen)?);
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, flow: &Arc<Flow>) -> Result<(), StoreError> {
+        if !self.known.has(flow.digest()) {
+            self.ops.push(Op::Constant { key: keys::flow(flow.digest()), value: flow::encode(flow)? });
+            self.flows.push(Arc::clone(flow));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, record: &IdempotencyRecord<'_>) -> Result<(), StoreError> {
+        let value = answer::encode(record, self.keyring)?;
+        self.ops.push(Op::Answer { slot: record.slot, at: record.at, value });
+        Ok(())
+    }
+
+    fn record(&mut self, key: Key, expected: u64, value: Vec<u8>) {
+        self.ops.push(Op::Record { key, expected, value, secret: None });
+    }
+
+    fn put(&mut self, key: Key, value: Vec<u8>) {
+        self.ops.push(Op::Put { key, value });
+    }
+
+    fn remove(&mut self, key: Key) {
+        self.ops.push(Op::Remove { key });
+    }
+}

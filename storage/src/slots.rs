@@ -1,0 +1,193 @@
+//! The key file: each session's secret, wrapped, in a slot of fixed size and place.
+//!
+//! It stands outside of sled, whose log keeps old copies of what was overwritten: a slot that
+//! is zeroed here is gone. Slots are written and synced ahead of the record that refers to them;
+//! one that no record refers to, after a crash in between, is harmless.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::seal::OVERHEAD;
+
+/// The key file's name in the data folder.
+pub(crate) const KEY_FILE: &str = "keys";
+/// A wrapped secret, in bytes.
+pub(crate) const WRAPPED: usize = OVERHEAD + 32;
+/// A slot, in bytes: its state, seven bytes unused, the wrapped secret.
+const SLOT: usize = 80;
+const OFFSET: usize = SLOT - WRAPPED;
+/// The file grows by this many slots at a time.
+const CHUNK: u64 = 4096;
+/// What stands in the place of slot 0, which is never given out.
+const MAGIC: [u8; 16] = *b"vetd key file 1\n";
+
+const USED: u8 = 1;
+const ERASED: u8 = 2;
+
+/// What a slot holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Nothing was ever written here.
+    Empty,
+    /// A wrapped secret.
+    Secret([u8; WRAPPED]),
+    /// A secret was here.
+    Erased,
+}
+
+/// The open key file. Slots count from 1.
+pub(crate) struct SlotFile {
+    file: File,
+    capacity: AtomicU64,
+}
+
+impl SlotFile {
+    /// Makes the file of a new store; one that a start cut short has left is taken over.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let slots = Self { file, capacity: AtomicU64::new(0) };
+        slots.grow(CHUNK)?;
+        slots.file.write_all_at(&MAGIC, 0)?;
+        slots.file.sync_all()?;
+        Ok(slots)
+    }
+
+    /// Opens the file and finds the first slot behind the last one in use.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, u32)> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut magic = [0; MAGIC.len()];
+        file.read_exact_at(&mut magic, 0)?;
+        if magic != MAGIC {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a key file of this release"));
+        }
+        // A last chunk that was cut short while growing is grown again.
+        let capacity = file.metadata()?.len() / (SLOT as u64 * CHUNK) * CHUNK;
+        let slots = Self { file, capacity: AtomicU64::new(capacity) };
+        let next = slots.first_free()?;
+        Ok((slots, next))
+    }
+
+    /// Only the last chunk is searched: a chunk is added when the one before it is full.
+    fn first_free(&self) -> io::Result<u32> {
+        let first = self.capacity.load(Ordering::Acquire).saturating_sub(CHUNK);
+        let mut chunk = vec![0; SLOT * CHUNK as usize];
+        self.file.read_exact_at(&mut chunk, first * SLOT as u64)?;
+        let last_used = chunk.chunks(SLOT).rposition(|slot| slot[0] != 0);
+        let free = first + last_used.map_or(0, |place| place as u64 + 1);
+        u32::try_from(free.max(1)).map_err(|_| full())
+    }
+
+    /// Writes wrapped secrets into the slots from `first` on and syncs them.
+    pub(crate) fn write(&self, first: u32, secrets: &[Vec<u8>]) -> io::Result<()> {
+        let end = u64::from(first) + secrets.len() as u64;
+        if end > u64::from(u32::MAX) {
+            return Err(full());
+        }
+        self.grow(end)?;
+        let mut bytes = vec![0; SLOT * secrets.len()];
+        for (slot, secret) in bytes.chunks_mut(SLOT).zip(secrets) {
+            slot[0] = USED;
+            slot[OFFSET..].copy_from_slice(secret.get(..WRAPPED).ok_or(io::ErrorKind::InvalidInput)?);
+        }
+        self.file.write_all_at(&bytes, u64::from(first) * SLOT as u64)?;
+        self.file.sync_data()
+    }
+
+    /// What the slot holds.
+    pub(crate) fn read(&self, slot: u32) -> io::Result<Slot> {
+        if slot == 0 || u64::from(slot) >= self.capacity.load(Ordering::Acquire) {
+            return Ok(Slot::Empty);
+        }
+        let mut bytes = [0; SLOT];
+        self.file.read_exact_at(&mut bytes, u64::from(slot) * SLOT as u64)?;
+        let mut secret = [0; WRAPPED];
+        secret.copy_from_slice(&bytes[OFFSET..]);
+        Ok(match bytes[0] {
+            0 => Slot::Empty,
+            USED => Slot::Secret(secret),
+            _ => Slot::Erased,
+        })
+    }
+
+    /// Zeroes a secret in place and syncs: whatever it sealed can no longer be read, in the
+    /// store and in every backup that does not hold the slot. The slot is not used again.
+    #[cfg_attr(not(test), expect(dead_code, reason = "redaction, which calls it, comes with a later stage"))]
+    pub(crate) fn erase(&self, slot: u32) -> io::Result<()> {
+        if slot == 0 || u64::from(slot) >= self.capacity.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut bytes = [0; SLOT];
+        bytes[0] = ERASED;
+        self.file.write_all_at(&bytes, u64::from(slot) * SLOT as u64)?;
+        self.file.sync_data()
+    }
+
+    /// Writes zeros, so that the space is taken now and not in the middle of a commit.
+    fn grow(&self, slots: u64) -> io::Result<()> {
+        let zeros = vec![0; SLOT * CHUNK as usize];
+        loop {
+            let capacity = self.capacity.load(Ordering::Acquire);
+            if capacity >= slots {
+                return Ok(());
+            }
+            self.file.write_all_at(&zeros, capacity * SLOT as u64)?;
+            self.capacity.store(capacity + CHUNK, Ordering::Release);
+        }
+    }
+}
+
+fn full() -> io::Error {
+    io::Error::new(io::ErrorKind::StorageFull, "the key file has no slot left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_come_back_and_the_next_free_one_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(KEY_FILE);
+        let secret = |byte: u8| vec![byte; WRAPPED];
+        let slots = SlotFile::create(&path).unwrap();
+        slots.write(1, &[secret(1), secret(2), secret(3)]).unwrap();
+        slots.write(6, &[secret(6)]).unwrap();
+        drop(slots);
+
+        let (slots, next) = SlotFile::open(&path).unwrap();
+        assert_eq!(next, 7);
+        assert_eq!(slots.read(2).unwrap(), Slot::Secret([2; WRAPPED]));
+        assert_eq!(slots.read(4).unwrap(), Slot::Empty);
+        assert_eq!(slots.read(0).unwrap(), Slot::Empty);
+        assert_eq!(slots.read(u32::MAX).unwrap(), Slot::Empty);
+
+        let many: Vec<Vec<u8>> = (0..5000_u32).map(|_| secret(9)).collect();
+        slots.write(7, &many).unwrap();
+        assert_eq!(SlotFile::open(&path).unwrap().1, 5007);
+    }
+
+    #[test]
+    fn an_erased_secret_is_gone_from_the_file_and_its_slot_is_not_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(KEY_FILE);
+        let slots = SlotFile::create(&path).unwrap();
+        slots.write(1, &[vec![0xab; WRAPPED], vec![0xcd; WRAPPED]]).unwrap();
+        slots.erase(2).unwrap();
+        assert_eq!(slots.read(2).unwrap(), Slot::Erased);
+        assert_eq!(slots.read(1).unwrap(), Slot::Secret([0xab; WRAPPED]));
+        assert!(!std::fs::read(&path).unwrap().contains(&0xcd));
+        assert_eq!(SlotFile::open(&path).unwrap().1, 3);
+        assert!(slots.erase(0).is_err());
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(KEY_FILE);
+        std::fs::write(&path, vec![0; SLOT * CHUNK as usize]).unwrap();
+        assert!(SlotFile::open(&path).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! [`SledStore`]: the Store trait on an embedded sled tree.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use futures::future::{BoxFuture, ready};
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+use vetd_model::template::{Template, TemplateVersion};
+use vetd_model::webhook::{Delivery, Endpoint};
+use vetd_model::workspace::{ApiKey, Workspace};
+use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
+use vetd_model::workspace::RealmSettings;
+use zeroize::Zeroizing;
+
+use crate::api::{
+    Commit, CommitReceipt, Handle, IdempotencySlot, LiveSession, PositionedEvent, Store, StoreError, Stored,
+    StoredAnswer,
+};
+use crate::open::{OpenError, StoreOptions, open};
+use crate::prepare::{Prepared, prepare};
+use crate::query::{Page, SessionQuery};
+use crate::shared::Shared;
+use crate::writer::Request;
+
+/// The store in a data folder. One process owns the folder while this lives.
+pub struct SledStore {
+    pub(crate) shared: Arc<Shared>,
+    requests: Sender<Request>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SledStore").field("folder", &self.shared.folder).finish_non_exhaustive()
+    }
+}
+
+impl SledStore {
+    /// Opens the store of a data folder, or makes one.
+    ///
+    /// # Errors
+    /// What is in the way, with advice for the operator.
+    pub fn open(options: StoreOptions) -> Result<Arc<Self>, OpenError> {
+        open(options)
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>, requests: Sender<Request>, writer: JoinHandle<()>) -> Self {
+        Self { shared, requests, writer: Mutex::new(Some(writer)) }
+    }
+
+    /// How many times a damaged record has been met since the store was opened.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.shared.damaged.load(Ordering::Relaxed)
+    }
+
+    fn submit(&self, commit: Prepared) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
+        let (reply, outcome) = oneshot::channel();
+        if self.requests.send(Request::Commit(commit, reply)).is_err() {
+            return Box::pin(ready(Err(gone())));
+        }
+        Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) })
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
+}
+
+impl Drop for SledStore {
+    /// Waits for the writer to end, so that the folder is free afterwards.
+    fn drop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        let _ = self.requests.send(Request::Close(reply));
+        if let Some(writer) = self.writer.lock().take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Store for SledStore {
+    fn commit(&self, commit: Commit<'_>) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
+        match prepare(&commit, &self.shared.keyring, &self.shared.flows) {
+            Ok(prepared) => self.submit(prepared),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn session(&self, realm: Realm, id: SessionId) -> BoxFuture<'_, Result<Option<(Session, Handle)>, StoreError>> {
+        Box::pin(async move { self.shared.session(realm, id) })
+    }
+
+    fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>> {
+        // A page may take thousands of look-ups: not on a thread that serves others.
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let page = tokio::task::spawn_blocking(move || shared.sessions(realm, &query)).await;
+            page.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the list fell: {error}"))))
+        })
+    }
+
+    fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError> {
+        self.shared.live_sessions(each)
+    }
+
+    fn answer(&self, slot: IdempotencySlot, now: Timestamp) -> BoxFuture<'_, Result<Option<StoredAnswer>, StoreError>> {
+        Box::pin(async move { self.shared.answer(slot, now) })
+    }
+
+    fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<Vec<PositionedEvent>, StoreError> {
+        self.shared.events(realm, after, limit)
+    }
+
+    fn event(&self, realm: Realm, id: EventId) -> Result<Option<PositionedEvent>, StoreError> {
+        self.shared.event(realm, id)
+    }
+
+    fn durable_position(&self) -> watch::Receiver<u64> {
+        self.shared.durable.subscribe()
+    }
+
+    fn template(&self, realm: Realm, id: TemplateId) -> BoxFuture<'_, Result<Option<Stored<Template>>, StoreError>> {
+        Box::pin(async move { self.shared.template(realm, id) })
+    }
+
+    fn template_by_slug(&self, realm: Realm, slug: &str) -> Result<Option<TemplateId>, StoreError> {
+        self.shared.template_by_slug(realm, slug)
+    }
+
+    fn templates(&self, realm: Realm) -> Result<Vec<Template>, StoreError> {
+        self.shared.templates(realm)
+    }
+
+    fn template_version(&self, realm: Realm, id: TemplateId, number: u32) -> Result<Option<TemplateVersion>, StoreError> {
+        self.shared.template_version(realm, id, number)
+    }
+
+    fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError> {
+        self.shared.template_versions(realm, id)
+    }
+
+    fn settings(&self, realm: Realm) -> BoxFuture<'_, Result<Stored<RealmSettings>, StoreError>> {
+        Box::pin(async move { self.shared.settings(realm) })
+    }
+
+    fn workspaces(&self) -> Result<Vec<Stored<Workspace>>, StoreError> {
+        self.shared.workspaces()
+    }
+
+    fn api_keys(&self) -> Result<Vec<Stored<ApiKey>>, StoreError> {
+        self.shared.api_keys()
+    }
+
+    fn endpoints(&self) -> Result<Vec<Stored<Endpoint>>, StoreError> {
+        self.shared.endpoints()
+    }
+
+    fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError> {
+        self.shared.cursor(endpoint)
+    }
+
+    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        self.shared.deliveries(endpoint, after, limit)
+    }
+
+    fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut swept = 0;
+            loop {
+                let batch = self.shared.finished(now)?;
+                if batch.is_empty() {
+                    return Ok(swept);
+                }
+                swept += batch.records;
+                self.submit(Prepared::removal(batch.keys)).await?;
+            }
+        })
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        drop(self.shared.table.view()?);
+        if self.shared.is_full() { Err(StoreError::Full) } else { Ok(()) }
+    }
+
+    fn derived_key(&self, label: &str) -> Zeroizing<[u8; 32]> {
+        self.shared.keyring.derived(label)
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (reply, closed) = oneshot::channel();
+        // A writer that has ended already has closed the store.
+        let sent = self.requests.send(Request::Close(reply));
+        Box::pin(async move {
+            if sent.is_ok() {
+                let _ = closed.await;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! The tree as readers may see it: sled's tree, less what is applied but not yet durable.
+//!
+//! sled shows a batch before it is on the disk. The writer therefore files the values from
+//! before its group here ahead of applying it, and takes them away once the group is durable.
+//! A reader holds the lock for the length of one look-up, so it sees either no group at all or
+//! one that is wholly masked; nobody waits for the disk's sync.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use sled::{Db, IVec};
+
+use crate::api::StoreError;
+use crate::keys::{self, Key};
+
+/// Longer records are cut into pieces of this size: sled writes a leaf of its tree (up to some
+/// twenty entries) as one, and would put what is larger than 128 kB into a file that it does
+/// not sync.
+pub(crate) const PIECE: usize = 4 * 1024;
+
+/// What a group does to one key.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// The value before the group.
+    pub before: Option<IVec>,
+    /// The value that the group leaves.
+    pub after: Option<IVec>,
+}
+
+/// What a group does, by key.
+pub(crate) type Changes = BTreeMap<Key, Change>;
+
+struct State {
+    tree: Result<Db, String>,
+    unsettled: Changes,
+}
+
+/// The tree, replaceable, and the mask over it.
+pub(crate) struct Table(RwLock<State>);
+
+/// The order of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the first key on.
+    Ascending,
+    /// From the last key back.
+    Descending,
+}
+
+impl Table {
+    pub(crate) fn new(tree: Db) -> Self {
+        Self(RwLock::new(State { tree: Ok(tree), unsettled: Changes::new() }))
+    }
+
+    /// Looks at what is durable now. Not to be held beyond a look-up: the writer waits for it.
+    pub(crate) fn view(&self) -> Result<View<'_>, StoreError> {
+        let state = self.0.read();
+        match &state.tree {
+            Ok(_) => Ok(View(state)),
+            Err(reason) => Err(StoreError::Unavailable(reason.clone())),
+        }
+    }
+
+    /// The tree itself, for the writer.
+    pub(crate) fn tree(&self) -> Result<Db, StoreError> {
+        self.0.read().tree.clone().map_err(StoreError::Unavailable)
+    }
+
+    /// Masks what the writer is about to apply.
+    pub(crate) fn mask(&self, changes: Changes) {
+        self.0.write().unsettled = changes;
+    }
+
+    /// What was masked is durable.
+    pub(crate) fn unmask(&self) {
+        let settled = std::mem::take(&mut self.0.write().unsettled);
+        drop(settled);
+    }
+
+    /// Takes the tree away: every look-up is refused for this reason. The mask stays.
+    pub(crate) fn take_away(&self, reason: &str) {
+        let tree = std::mem::replace(&mut self.0.write().tree, Err(reason.to_owned()));
+        drop(tree);
+    }
+
+    /// Gives a newly opened tree, all of which is durable.
+    pub(crate) fn replace(&self, tree: Db) {
+        let mut state = self.0.write();
+        state.tree = Ok(tree);
+        state.unsettled.clear();
+    }
+}
+
+/// What is durable, for the length of a look-up.
+pub(crate) struct View<'a>(RwLockReadGuard<'a, State>);
+
+impl View<'_> {
+    fn tree(&self) -> Result<&Db, StoreError> {
+        self.0.tree.as_ref().map_err(|reason| StoreError::Unavailable(reason.clone()))
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match self.0.unsettled.get(key) {
+            Some(change) => Ok(change.before.clone()),
+            None => self.tree()?.get(key).map_err(unavailable),
+        }
+    }
+
+    /// The record under a key, put together of its pieces.
+    pub(crate) fn record(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.get(key)?.map(|head| self.assemble(key, &head)).transpose()
+    }
+
+    /// The record whose first piece is `head`.
+    pub(crate) fn assemble(&self, key: &[u8], head: &IVec) -> Result<IVec, StoreError> {
+        let damaged = || StoreError::Inconsistent { key: keys::in_words(key) };
+        let (&more, first) = head.split_last().ok_or_else(damaged)?;
+        if more == 0 {
+            return Ok(head.subslice(0, head.len() - 1));
+        }
+        let mut record = first.to_vec();
+        for number in 1..=more {
+            record.extend_from_slice(&self.get(&keys::continuation(key, number))?.ok_or_else(damaged)?);
+        }
+        Ok(IVec::from(record))
+    }
+
+    /// The entries from `first` to `last`, both included, at most `limit`.
+    pub(crate) fn range(
+        &self,
+        first: &[u8],
+        last: &[u8],
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(IVec, IVec)>, StoreError> {
+        if first > last {
+            return Ok(Vec::new());
+        }
+        let mut entries = self.settled(first, last, direction, limit)?;
+        let masked = self.0.unsettled.range::<[u8], _>((Bound::Included(first), Bound::Included(last)));
+        let masked = masked.filter_map(|(key, change)| Some((IVec::from(key.as_slice()), change.before.clone()?)));
+        let untouched = entries.len();
+        entries.extend(masked);
+        if entries.len() > untouched {
+            entries.sort_unstable_by(|(a, _), (b, _)| match direction {
+                Direction::Ascending => a.cmp(b),
+                Direction::Descending => b.cmp(a),
+            });
+        }
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    /// The entries of the tree that no group is changing.
+    fn settled(
+        &self,
+        first: &[u8],
+        last: &[u8],
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(IVec, IVec)>, StoreError> {
+        let mut range = self.tree()?.range::<&[u8], _>(first..=last);
+        let mut entries = Vec::new();
+        while entries.len() < limit {
+            let next = match direction {
+                Direction::Ascending => range.next(),
+                Direction::Descending => range.next_back(),
+            };
+            let Some(entry) = next else { break };
+            let (key, value) = entry.map_err(unavailable)?;
+            if !self.0.unsettled.contains_key(key.as_ref()) {
+                entries.push((key, value));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// How many entries a scan reads in one look-up.
+const SCAN: usize = 256;
+
+/// Hands every entry under `prefix` to `each`, in order, until it answers false. Each look-up
+/// is short; what changes between two of them is seen or not.
+pub(crate) fn scan(
+    table: &Table,
+    prefix: &[u8],
+    mut each: impl FnMut(&View<'_>, &IVec, &IVec) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let last = keys::last_under(prefix);
+    let mut first = prefix.to_vec();
+    loop {
+        let view = table.view()?;
+        let entries = view.range(&first, &last, Direction::Ascending, SCAN)?;
+        for (key, value) in &entries {
+            if !each(&view, key, value)? {
+                return Ok(());
+            }
+        }
+        match entries.last() {
+            Some((key, _)) if entries.len() == SCAN => {
+                first = key.to_vec();
+                first.push(0);
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// What sled says of its disk.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn unavailable(error: sled::Error) -> StoreError {
+    StoreError::Unavailable(format!("sled: {error}"))
+}

@@ -1,0 +1,274 @@
+//! The one thread that writes: it takes all commits that wait, makes one batch of them, makes it
+//! durable, and only then answers.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+use sled::{Batch, Db};
+use tokio::sync::oneshot;
+
+use crate::api::{CommitReceipt, StoreError};
+use crate::group::Group;
+use crate::keys;
+use crate::open::{LAST_POSITION_ABSENT, open_tree, read_position};
+use crate::prepare::Prepared;
+use crate::shared::Shared;
+use crate::table::unavailable;
+
+/// The most commits in one group.
+const GROUP_COMMITS: usize = 1_024;
+/// A group takes no further commit beyond this many bytes.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// How often a store that failed is opened again before it is given up.
+const REOPEN_TRIES: u32 = 5;
+/// The wait before each further try.
+const REOPEN_WAIT: Duration = Duration::from_millis(200);
+
+/// How a commit ended.
+pub(crate) type Outcome = Result<CommitReceipt, StoreError>;
+
+/// What the writer is asked to do.
+pub(crate) enum Request {
+    /// Make this durable.
+    Commit(Prepared, oneshot::Sender<Outcome>),
+    /// End, after everything asked before.
+    Close(oneshot::Sender<()>),
+}
+
+/// A commit taken into the group under way: what it will be answered.
+struct Admitted {
+    reply: oneshot::Sender<Outcome>,
+    receipt: CommitReceipt,
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    data: File,
+    position: u64,
+    next_slot: u32,
+}
+
+impl Writer {
+    pub(crate) const fn new(shared: Arc<Shared>, data: File, position: u64, next_slot: u32) -> Self {
+        Self { shared, data, position, next_slot }
+    }
+
+    /// Serves requests until it is asked to close, or nobody is left to ask.
+    pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+        let _fall = Fall(Arc::clone(&self.shared));
+        let mut closing = None;
+        while closing.is_none() {
+            let Ok(first) = requests.recv() else { break };
+            let mut group = Vec::new();
+            let mut bytes = 0;
+            let mut next = Some(first);
+            while let Some(request) = next {
+                match request {
+                    Request::Commit(commit, reply) => {
+                        bytes += commit.bytes;
+                        group.push((commit, reply));
+                    }
+                    Request::Close(reply) => {
+                        closing = Some(reply);
+                        break;
+                    }
+                }
+                let more = group.len() < GROUP_COMMITS && bytes < GROUP_BYTES;
+                next = if more { requests.try_recv().ok() } else { None };
+            }
+            self.settle(group);
+        }
+        self.shared.table.take_away("it is closed");
+        self.shared.unlock();
+        if let Some(reply) = closing {
+            let _ = reply.send(());
+        }
+    }
+
+    /// Makes a group durable and answers it.
+    fn settle(&mut self, commits: Vec<(Prepared, oneshot::Sender<Outcome>)>) {
+        let tree = match self.shared.table.tree() {
+            Ok(tree) => tree,
+            Err(error) => return commits.into_iter().for_each(|(_, reply)| answer(reply, Err(error.clone()))),
+        };
+        let is_full = commits.iter().any(|(commit, _)| !commit.only_deletes) && self.shared.is_full();
+        let mut group = Group::new(tree.clone(), self.position, self.next_slot);
+        let mut admitted = Vec::with_capacity(commits.len());
+        let mut flows = Vec::new();
+        let mut failed = None;
+        for (mut commit, reply) in commits {
+            if let Some(error) = &failed {
+                answer(reply, Err(StoreError::clone(error)));
+                continue;
+            }
+            if is_full && !commit.only_deletes {
+                answer(reply, Err(StoreError::Full));
+                continue;
+            }
+            let new_flows = std::mem::take(&mut commit.flows);
+            match group.admit(commit) {
+                Ok(receipt) => {
+                    flows.extend(new_flows);
+                    admitted.push(Admitted { reply, receipt });
+                }
+                Err(error) => {
+                    if matches!(error, StoreError::Unavailable(_)) {
+                        failed = Some(error.clone());
+                    }
+                    answer(reply, Err(error));
+                }
+            }
+        }
+        let written = match failed {
+            None => self.write(&tree, group),
+            Some(error) => {
+                drop(group);
+                Err(Failure::Tree(error))
+            }
+        };
+        drop(tree);
+        match written {
+            Ok(()) => {
+                flows.into_iter().for_each(|flow| drop(self.shared.flows.keep(flow)));
+                admitted.into_iter().for_each(|commit| answer(commit.reply, Ok(commit.receipt)));
+            }
+            Err(failure) => {
+                let error = failure.as_error();
+                self.recover(failure);
+                admitted.into_iter().for_each(|commit| answer(commit.reply, Err(error.clone())));
+            }
+        }
+    }
+
+    /// Slots first, then the batch; readers see it once it is durable.
+    fn write(&mut self, tree: &Db, mut group: Group) -> Result<(), Failure> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let secrets = std::mem::take(&mut group.secrets);
+        if !secrets.is_empty() {
+            self.shared.slots.write(self.next_slot, &secrets).map_err(Failure::Slots)?;
+            self.next_slot += u32::try_from(secrets.len()).unwrap_or(u32::MAX);
+        }
+        let position = group.position;
+        let (batch, changes) = group.finish().map_err(Failure::Tree)?;
+        self.shared.table.mask(changes);
+        self.apply(tree, batch)?;
+        self.position = position;
+        self.shared.table.unmask();
+        self.publish();
+        Ok(())
+    }
+
+    fn apply(&self, tree: &Db, batch: Batch) -> Result<(), Failure> {
+        if let Some(fault) = &self.shared.write_fault {
+            fault().map_err(|error| Failure::Tree(unavailable(sled::Error::Io(error))))?;
+        }
+        tree.apply_batch(batch).map_err(|error| Failure::Tree(unavailable(error)))?;
+        tree.flush().map_err(|error| Failure::Tree(unavailable(error)))?;
+        // On Linux sled's flush survives a killed process, not a power cut; this does.
+        self.data.sync_data().map_err(Failure::Sync)
+    }
+
+    fn publish(&self) {
+        self.shared.durable.send_if_modified(|durable| {
+            let advanced = self.position > *durable;
+            *durable = self.position.max(*durable);
+            advanced
+        });
+    }
+
+    /// After a failure: sled cannot clear an I/O error, and what a batch left half-way stays
+    /// visible in memory, so everything is dropped and opened again.
+    fn recover(&mut self, failure: Failure) {
+        tracing::error!(error = %failure.as_error(), "the store failed to write");
+        match failure {
+            // The slots were for this group alone; nothing refers to them.
+            Failure::Slots(_) => {}
+            // What the kernel failed to write it forgets: reading it back proves nothing.
+            Failure::Sync(error) => self.shared.give_up(&format!("the data file could not be synced: {error}")),
+            Failure::Tree(_) => self.reopen(),
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.shared.table.take_away("it is being reopened after an error of the disk");
+        let mut reason = String::new();
+        for attempt in 0..REOPEN_TRIES {
+            if attempt > 0 {
+                thread::park_timeout(REOPEN_WAIT * attempt);
+            }
+            match self.open_again() {
+                Ok(tree) => {
+                    self.shared.table.replace(tree);
+                    self.publish();
+                    tracing::warn!("the store was reopened after an error of the disk");
+                    return;
+                }
+                Err(error) => reason = error,
+            }
+            tracing::error!(%reason, attempt, "the store could not be reopened");
+        }
+        self.shared.give_up(&format!("it could not be reopened: {reason}"));
+    }
+
+    fn open_again(&mut self) -> Result<Db, String> {
+        let tree = open_tree(&self.shared.folder, self.shared.cache_bytes).map_err(|error| error.to_string())?;
+        let data = open_data_file(&self.shared.folder).map_err(|error| error.to_string())?;
+        data.sync_data().map_err(|error| error.to_string())?;
+        let position = read_position(&tree).map_err(|error| error.to_string())?;
+        self.data = data;
+        self.position = self.position.max(position.unwrap_or(LAST_POSITION_ABSENT));
+        Ok(tree)
+    }
+}
+
+/// Where sled keeps its files.
+pub(crate) fn sled_folder(folder: &Path) -> PathBuf {
+    folder.join("sled")
+}
+
+/// A handle of one's own on sled's data file, to sync it with.
+pub(crate) fn open_data_file(folder: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).open(sled_folder(folder).join("db"))
+}
+
+fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+    // Whoever asked may have gone; the commit stands all the same.
+    let _ = reply.send(outcome);
+}
+
+/// What failed while a group was written.
+enum Failure {
+    Slots(io::Error),
+    Tree(StoreError),
+    Sync(io::Error),
+}
+
+impl Failure {
+    fn as_error(&self) -> StoreError {
+        match self {
+            Self::Slots(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::Full,
+            Self::Slots(error) => StoreError::Unavailable(format!("the key file: {error}")),
+            Self::Tree(error) => error.clone(),
+            Self::Sync(error) => StoreError::Unavailable(format!("sync: {error}")),
+        }
+    }
+}
+
+/// If the writer falls, the store says so instead of going silent.
+struct Fall(Arc<Shared>);
+
+impl Drop for Fall {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up(&format!("the writer fell while it held {}", keys::in_words(keys::META_POSITION)));
+        }
+    }
+}
