@@ -11,6 +11,8 @@ use vetd_model::simulate::Action;
 pub enum Ask {
     /// The iframe has loaded.
     Load,
+    /// A fresh token is wanted: changes nothing, but needs a session that has not ended.
+    Renew,
     /// The person submits a step; the body is validated against the session's own flow.
     Submit {
         /// Which step.

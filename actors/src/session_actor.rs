@@ -251,6 +251,7 @@ impl SessionState {
 fn decide_ask(session: &Session, ask: Ask, at: Timestamp) -> Result<Transition, Refusal> {
     match ask {
         Ask::Load => decide(session, Command::Load, at),
+        Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
         Ask::Simulate(actions) => simulate(session, &actions, at, |session| run_checks(session, &|| at)),
         Ask::Submit { step, body } => {

@@ -24,6 +24,9 @@ use crate::verdict::{Verdict, conclude};
 pub enum Command {
     /// The iframe has loaded.
     Load,
+    /// Somebody wants to go on with it, with a fresh token: changes nothing, but needs a session
+    /// that has not ended.
+    Renew,
     /// The person submits a step.
     Submit(Submission),
     /// The person or the tenant ends it.
@@ -141,6 +144,8 @@ fn expiry(session: &Session, at: Timestamp) -> Option<Transition> {
 fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<Transition, Refusal> {
     match command {
         Command::Load => load(session, at),
+        Command::Renew if session.status().is_terminal() => Err(ended(session)),
+        Command::Renew => Ok(Transition::unchanged(session)),
         Command::Submit(submission) => submit(session, submission, at),
         Command::Cancel(by) => cancel(session, by, at),
         Command::FinishChecks { run, findings } => Ok(finish(session, run, findings, at)),

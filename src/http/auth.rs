@@ -52,7 +52,10 @@ pub(super) struct Person {
 /// Lets API keys pass: reading needs the scope `read`, everything else `write`.
 pub(super) async fn tenants(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
     let key = bearer(request.headers()).filter(|key| !token::looks_like_one(key)).ok_or_else(|| {
-        Problem::new(ErrorCode::AuthenticationRequired, "Send an API key: Authorization: Bearer ak_test_… or ak_live_….")
+        Problem::new(
+            ErrorCode::AuthenticationRequired,
+            "Send an API key: Authorization: Bearer ak_test_… or ak_live_….",
+        )
     })?;
     let caller = front.engine.authenticate(key).map_err(rejected)?;
     let asked = if reads(request.method()) { Scopes::READ } else { Scopes::WRITE };

@@ -17,7 +17,9 @@ pub(super) async fn alive() -> Answer {
 pub(super) async fn ready(State(front): State<Shared>) -> Answer {
     match front.engine.health() {
         Ok(()) => reply::ok(&json!({ "status": "ready" })),
-        Err(EngineError::Unavailable { for_the_log, retry_after }) => Err(Problem::unavailable(for_the_log, retry_after)),
+        Err(EngineError::Unavailable { for_the_log, retry_after }) => {
+            Err(Problem::unavailable(for_the_log, retry_after))
+        }
         Err(other) => Err(Problem::unavailable(other.to_string(), 1)),
     }
 }

@@ -65,7 +65,8 @@ impl Mutation {
             Once::Filed(Filed::Body { status, body }) => reply::replay(status, body),
             Once::Filed(Filed::SessionCreated { session, expires_at }) => {
                 let stored = front.engine.session(caller.realm(), session).await?;
-                let session = stored.ok_or_else(|| Problem::internal(format!("{session} is gone, its answer is not")))?;
+                let session =
+                    stored.ok_or_else(|| Problem::internal(format!("{session} is gone, its answer is not")))?;
                 let answer = sessions::created(&front, &session, expires_at);
                 reply::replay(answer.status, answer.body)
             }
@@ -164,7 +165,11 @@ mod tests {
     #[test]
     fn slots_differ_in_every_part_but_the_query() {
         let realm = |workspace, mode| Realm { workspace: WorkspaceId(workspace), mode };
-        let person = |byte| Person { realm: realm(1, Mode::Test), session: SessionId::from_bytes([byte; 16]), token_ended: false };
+        let person = |byte| Person {
+            realm: realm(1, Mode::Test),
+            session: SessionId::from_bytes([byte; 16]),
+            token_ended: false,
+        };
         let tenant = Caller::Tenant(realm(1, Mode::Test));
         let base = slot(&tenant, &parts("POST", "/v1/sessions"), "k");
         assert_eq!(base, slot(&tenant, &parts("POST", "/v1/sessions?a=b"), "k"));

@@ -93,7 +93,9 @@ impl Params {
     pub(super) fn limit(&mut self) -> usize {
         let read = |text: &str| {
             let limit = number(text).and_then(|limit| usize::try_from(limit).ok());
-            limit.filter(|limit| (1..=100).contains(limit)).ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
+            limit
+                .filter(|limit| (1..=100).contains(limit))
+                .ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
         };
         self.take("limit", read).unwrap_or(DEFAULT_LIMIT)
     }

@@ -49,11 +49,7 @@ pub(super) async fn get(
     reply::ok(&SessionView::of(&find(&front, realm, id).await?))
 }
 
-pub(super) async fn cancel(
-    Tenant(realm): Tenant,
-    PathId(id): PathId<kind::Session>,
-    mutation: Mutation,
-) -> Answer {
+pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
             no_fields(&body)?;
@@ -67,9 +63,8 @@ pub(super) async fn token(Tenant(realm): Tenant, PathId(id): PathId<kind::Sessio
         .once(move |Job { front, body, claim: _ }| async move {
             no_fields(&body)?;
             let session = find(&front, realm, id).await?;
-            let token = renewed(&front, &session).ok_or_else(|| {
-                Refusal::new(ErrorCode::InvalidState, "The session has ended; make a new one.")
-            })?;
+            let token = renewed(&front, &session)
+                .ok_or_else(|| Refusal::new(ErrorCode::InvalidState, "The session has ended; make a new one."))?;
             let iframe_url = iframe_url(&front, id, &token);
             let body = json!({ "sdk_token": token.text, "iframe_url": iframe_url, "expires_at": token.expires_at });
             Ok(Reply::json(200, &body))

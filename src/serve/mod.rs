@@ -28,6 +28,7 @@ pub use settings::{ServeArgs, Settings, secret};
 pub use signals::Signals;
 
 use crate::failure::Failure;
+use crate::http::HttpSettings;
 use crate::out;
 
 /// How long a client may take to send a request's head.
@@ -52,7 +53,8 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     };
 
     let ready = Arc::new(AtomicBool::new(true));
-    let router = front::router(engine.clone(), settings.public_url(listening), Arc::clone(&ready));
+    let http = HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback());
+    let router = front::router(engine.clone(), http, Arc::clone(&ready));
     // Connections get most of the grace; the engine always has some of it left.
     let drain = settings.grace() * 3 / 4;
     let door =

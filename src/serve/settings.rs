@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::telemetry::LogFormat;
 use crate::failure::Failure;
@@ -33,7 +34,7 @@ pub struct ServeArgs {
     #[arg(long, env = "VETD_DISK_RESERVE", value_name = "MIB", default_value_t = 256)]
     pub disk_reserve: u64,
     /// The store's cache, in MiB
-    #[arg(long, env = "VETD_CACHE", value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u64).range(8..=1 << 20))]
+    #[arg(long, env = "VETD_CACHE", value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(8..=1 << 20))]
     pub cache: u64,
     /// The most idle sessions kept in memory
     #[arg(long, env = "VETD_RESIDENT", value_name = "SESSIONS", default_value_t = 10_000)]
@@ -57,7 +58,7 @@ pub struct Settings {
     /// The base of every link, without a slash at its end, if it was given.
     pub public_url: Option<String>,
     /// `VETD_MASTER_KEY`.
-    pub master_key: Option<String>,
+    pub master_key: Option<Zeroizing<String>>,
     /// `VETD_BOOTSTRAP_TEST_KEY`.
     pub bootstrap_key: Option<String>,
 }
@@ -68,10 +69,10 @@ impl Settings {
     /// # Errors
     /// What does not fit together.
     pub fn from_env(args: ServeArgs) -> Result<Self, Failure> {
-        Self::check(args, secret("VETD_MASTER_KEY")?, secret("VETD_BOOTSTRAP_TEST_KEY")?)
+        Self::check(args, secret("VETD_MASTER_KEY")?.map(Zeroizing::new), secret("VETD_BOOTSTRAP_TEST_KEY")?)
     }
 
-    fn check(args: ServeArgs, master_key: Option<String>, bootstrap_key: Option<String>) -> Result<Self, Failure> {
+    fn check(args: ServeArgs, master_key: Option<Zeroizing<String>>, bootstrap_key: Option<String>) -> Result<Self, Failure> {
         if args.clock_offset != 0 && !args.listen.ip().is_loopback() {
             return Err(Failure::configuration(format!(
                 "VETD_CLOCK_OFFSET moves the clock for tests and is allowed only on a loopback address, but vetd \

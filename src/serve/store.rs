@@ -2,12 +2,75 @@
 
 use std::sync::Arc;
 
-use vetd_storage::Store;
+use vetd_storage::{OpenError, SledStore, StoreOptions};
+use zeroize::Zeroizing;
 
 use super::Settings;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
+use crate::out;
 
-/// Opens the store.
-pub async fn open(_settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
-    Err(Failure::store("TODO"))
+/// A MiB in bytes.
+const MIB: u64 = 1 << 20;
+
+/// Opens the store as the settings say. If it fails for good later, the process ends.
+///
+/// # Errors
+/// Why it cannot be opened, with advice.
+pub async fn open(settings: &Settings) -> Result<Arc<SledStore>, Failure> {
+    let mut options = StoreOptions::new(&settings.args.data);
+    options.master_key.clone_from(&settings.master_key);
+    options.cache_bytes = settings.args.cache * MIB;
+    options.reserve_bytes = settings.args.disk_reserve.saturating_mul(MIB);
+    options.on_fatal = Some(Arc::new(end_the_process));
+    let opened = tokio::task::spawn_blocking(|| SledStore::open(options)).await;
+    let opened = opened.map_err(|error| Failure::store(format!("opening the data folder failed: {error}")))?;
+    opened.map_err(refused)
+}
+
+/// Opens a store that no server uses, for a command of its own.
+///
+/// # Errors
+/// Why it cannot be opened, with advice.
+pub fn open_offline(dir: &std::path::Path, master_key: Option<Zeroizing<String>>) -> Result<Arc<SledStore>, Failure> {
+    let mut options = StoreOptions::new(dir);
+    options.master_key = master_key;
+    SledStore::open(options).map_err(refused)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn refused(error: OpenError) -> Failure {
+    Failure::store(error.to_string())
+}
+
+/// sled cannot be brought back within this process, so the next one has to.
+fn end_the_process(reason: &str) {
+    out::complain(&format!(
+        "vetd: the store has failed and could not be opened again: {reason}. What was acknowledged is on the disk. \
+         Look after the disk, then start vetd again."
+    ));
+    std::process::exit(i32::from(Kind::Fatal.code()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_use_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = open_offline(dir.path(), None).unwrap();
+        let failure = open_offline(dir.path(), None).err().unwrap();
+        assert_eq!(failure.kind, Kind::Store);
+        assert!(failure.message.contains("in use"), "{failure}");
+    }
+
+    #[test]
+    fn a_wrong_master_key_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |letter: &str| Some(Zeroizing::new(letter.repeat(64)));
+        drop(open_offline(dir.path(), key("1")).unwrap());
+        assert!(open_offline(dir.path(), key("2")).err().unwrap().message.contains("master key"));
+        assert!(open_offline(dir.path(), key("x")).err().unwrap().message.contains("VETD_MASTER_KEY"));
+        assert!(open_offline(dir.path(), None).err().unwrap().message.contains("VETD_MASTER_KEY"));
+    }
 }

@@ -283,7 +283,12 @@ pub trait Store: Send + Sync + 'static {
     fn templates(&self, realm: Realm) -> Result<Vec<Template>, StoreError>;
 
     /// One frozen version.
-    fn template_version(&self, realm: Realm, id: TemplateId, number: u32) -> Result<Option<TemplateVersion>, StoreError>;
+    fn template_version(
+        &self,
+        realm: Realm,
+        id: TemplateId,
+        number: u32,
+    ) -> Result<Option<TemplateVersion>, StoreError>;
 
     /// All frozen versions of a template, newest first.
     fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError>;

@@ -197,7 +197,8 @@ impl Group {
     fn remove_deliveries(&mut self, endpoint: EndpointId) -> Result<(), StoreError> {
         let prefix = keys::deliveries(endpoint);
         let stored = self.tree.scan_prefix(&prefix).keys().take(DELIVERIES_AT_ONCE);
-        let mut found = stored.map(|key| key.map(|key| key.to_vec())).collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
+        let mut found =
+            stored.map(|key| key.map(|key| key.to_vec())).collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
         found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
         found.into_iter().try_for_each(|key| self.remove(key))
     }

@@ -51,6 +51,7 @@ pub(crate) const ENDPOINT: u8 = b'w';
 pub(crate) const CURSOR: u8 = b'c';
 pub(crate) const DELIVERY: u8 = b'd';
 pub(crate) const ANSWER: u8 = b'k';
+pub(crate) const CONTINUATION: u8 = b'+';
 
 /// The store's schema version, a `u32`.
 pub(crate) const META_SCHEMA: &[u8] = b"!schema";
@@ -168,7 +169,7 @@ pub(crate) fn answers(day: u16) -> Key {
 
 /// Where the `number`th continuation (from 1) of a long record stands.
 pub(crate) fn continuation(of: &[u8], number: u8) -> Key {
-    key(b'+', &[of, &[number]])
+    key(CONTINUATION, &[of, &[number]])
 }
 
 /// The last key that can follow `prefix`: no key is longer than its prefix and 80 bytes.

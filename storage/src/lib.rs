@@ -9,6 +9,7 @@
 //! applied but not durable yet.
 
 mod api;
+mod audit;
 mod codec;
 mod disk;
 mod flows;
@@ -33,7 +34,8 @@ pub use api::{
     Answer, Commit, CommitReceipt, Handle, IdempotencyRecord, IdempotencySlot, LiveSession, PositionedEvent,
     SessionWrite, Store, StoreError, Stored, StoredAnswer, Write,
 };
+pub use audit::{AuditReport, audit};
 pub use open::{OpenError, StoreOptions};
 pub use query::{Cursor, Page, SessionQuery, StatusFilter};
-pub use shared::{FatalHook, SpaceProbe, WriteFault};
+pub use shared::{FatalHook, SpaceProbe, WriteFault, WriteStage};
 pub use store::SledStore;

@@ -69,7 +69,8 @@ impl<'a> Walk<'a> {
     fn new(shared: &'a Shared, realm: Realm, query: &SessionQuery) -> Self {
         let mut sources = Vec::new();
         if let Some(filter) = query.status {
-            sources.push(Source { prefixes: codes(filter).into_iter().map(|code| keys::statuses(realm, code)).collect() });
+            sources
+                .push(Source { prefixes: codes(filter).into_iter().map(|code| keys::statuses(realm, code)).collect() });
         }
         if let Some(template) = query.template {
             sources.push(Source { prefixes: vec![keys::by_templates(realm, template)] });

@@ -76,7 +76,9 @@ pub enum OpenError {
     #[error("the data folder {} is in use by another process; stop it first, or name another folder", .0.display())]
     InUse(PathBuf),
     /// The store was written by a later release.
-    #[error("the store has schema {found}, this program knows schemas up to {known}; use the release that wrote it, or a later one")]
+    #[error(
+        "the store has schema {found}, this program knows schemas up to {known}; use the release that wrote it, or a later one"
+    )]
     Newer {
         /// The store's schema.
         found: u32,
@@ -259,7 +261,8 @@ fn found(dir: &Path, tree: &Db, keyring: &Keyring, data: &File) -> Result<(), Op
 /// The last position ever given, whatever has been swept since.
 pub(crate) fn read_position(tree: &Db) -> Result<Option<u64>, OpenError> {
     let Some(bytes) = meta(tree, keys::META_POSITION)? else { return Ok(None) };
-    let bytes = bytes.as_ref().try_into().map_err(|_| OpenError::Damaged("its last position is not a number".to_owned()))?;
+    let bytes =
+        bytes.as_ref().try_into().map_err(|_| OpenError::Damaged("its last position is not a number".to_owned()))?;
     Ok(Some(u64::from_be_bytes(bytes)))
 }
 

@@ -43,9 +43,7 @@ impl From<StoreError> for Fault {
 impl Shared {
     /// One session.
     pub(crate) fn session(&self, realm: Realm, id: SessionId) -> Result<Option<(Session, Handle)>, StoreError> {
-        let key = keys::session(realm, id);
-        let Some(bytes) = self.table.view()?.record(&key)? else { return Ok(None) };
-        self.put_together(realm, id, &bytes).map(Some).map_err(|fault| self.blame(&key, fault))
+        self.one(&keys::session(realm, id), |bytes| self.put_together(realm, id, bytes))
     }
 
     fn put_together(&self, realm: Realm, id: SessionId, bytes: &[u8]) -> Result<(Session, Handle), Fault> {
@@ -63,7 +61,8 @@ impl Shared {
     }
 
     fn secret(&self, realm: Realm, id: SessionId, slot: u32) -> Result<SessionSecret, Fault> {
-        let wrapped = self.slots.read(slot).map_err(|error| StoreError::Unavailable(format!("the key file: {error}")))?;
+        let wrapped =
+            self.slots.read(slot).map_err(|error| StoreError::Unavailable(format!("the key file: {error}")))?;
         match wrapped {
             Slot::Secret(wrapped) => {
                 let wrapped: &[u8; WRAPPED] = &wrapped;
@@ -104,23 +103,20 @@ impl Shared {
 
     /// Reads every record under `prefix`; damaged ones are reported and left out.
     fn all<T>(&self, prefix: &[u8], read: impl Fn(&[u8], &[u8]) -> Result<T, Fault>) -> Result<Vec<T>, StoreError> {
-        let mut records = Vec::new();
-        scan(&self.table, prefix, |view, key, head| {
-            records.push((key.clone(), view.assemble(key, head)));
-            Ok(true)
-        })?;
-        let mut values = Vec::with_capacity(records.len());
-        for (key, record) in records {
-            let value = record.map_err(Fault::Store).and_then(|record| read(&key, &record));
-            values.extend(self.or_left_out(value.map_err(|fault| self.blame(&key, fault)))?);
+        let mut keys = Vec::new();
+        scan(&self.table, prefix, |key, _| keys.push(key.clone()))?;
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            let value = self.one(&key, |bytes| read(&key, bytes));
+            values.extend(self.or_left_out(value)?.flatten());
         }
         Ok(values)
     }
 
     /// Reads one record.
     fn one<T>(&self, key: &[u8], read: impl Fn(&[u8]) -> Result<T, Fault>) -> Result<Option<T>, StoreError> {
-        let Some(record) = self.table.view()?.record(key)? else { return Ok(None) };
-        read(&record).map(Some).map_err(|fault| self.blame(key, fault))
+        let record = self.table.view()?.record(key).map_err(|error| self.blame(key, Fault::Store(error)))?;
+        record.map(|record| read(&record)).transpose().map_err(|fault| self.blame(key, fault))
     }
 
     /// Every session that has not ended. The realms are those that the index names.
@@ -131,14 +127,13 @@ impl Shared {
             let next = self.table.view()?.range(&from, &last, Direction::Ascending, 1)?;
             let Some(realm) = next.first().and_then(|(key, _)| keys::realm_of(key)) else { return Ok(()) };
             for code in LIVE {
-                scan(&self.table, &keys::statuses(realm, code), |_, key, value| {
+                scan(&self.table, &keys::statuses(realm, code), |key, value| {
                     match (keys::last_id(key), StatusEntry::live(value)) {
                         (Some(id), Ok((deadline, checking))) => {
                             each(LiveSession { realm, id: SessionId::from_bytes(id), deadline, checking });
                         }
                         _ => self.report_damage(&keys::in_words(key)),
                     }
-                    Ok(true)
                 })?;
             }
             from = keys::last_under(&[[keys::STATUS].as_slice(), &realm.bytes()].concat());
@@ -248,10 +243,7 @@ impl Shared {
     /// All frozen versions, newest first.
     pub(crate) fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError> {
         let mut entries = Vec::new();
-        scan(&self.table, &keys::versions(realm, id), |_, key, value| {
-            entries.push((key.clone(), value.clone()));
-            Ok(true)
-        })?;
+        scan(&self.table, &keys::versions(realm, id), |key, value| entries.push((key.clone(), value.clone())))?;
         let mut versions = Vec::with_capacity(entries.len());
         for (key, value) in entries.iter().rev() {
             let number = key.last_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));

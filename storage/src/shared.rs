@@ -18,8 +18,18 @@ use crate::table::Table;
 pub type SpaceProbe = Arc<dyn Fn() -> io::Result<u64> + Send + Sync>;
 /// Called once when the store has failed for good, with the reason.
 pub type FatalHook = Arc<dyn Fn(&str) + Send + Sync>;
-/// Asked before each group is applied; an error stands for one of the disk. For tests.
-pub type WriteFault = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+/// Where a group stands when a [`WriteFault`] is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteStage {
+    /// Before its batch is applied.
+    Apply,
+    /// After that, before it is flushed: the outcome is open.
+    Flush,
+    /// Before the data file is synced.
+    Sync,
+}
+/// Asked at each stage of each group; an error stands for one of the disk. For tests.
+pub type WriteFault = Arc<dyn Fn(WriteStage) -> io::Result<()> + Send + Sync>;
 
 /// An open store.
 pub(crate) struct Shared {

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::{Delivery, Endpoint};
+use vetd_model::workspace::RealmSettings;
 use vetd_model::workspace::{ApiKey, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
-use vetd_model::workspace::RealmSettings;
 use zeroize::Zeroizing;
 
 use crate::api::{
@@ -134,7 +134,12 @@ impl Store for SledStore {
         self.shared.templates(realm)
     }
 
-    fn template_version(&self, realm: Realm, id: TemplateId, number: u32) -> Result<Option<TemplateVersion>, StoreError> {
+    fn template_version(
+        &self,
+        realm: Realm,
+        id: TemplateId,
+        number: u32,
+    ) -> Result<Option<TemplateVersion>, StoreError> {
         self.shared.template_version(realm, id, number)
     }
 

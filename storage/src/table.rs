@@ -113,8 +113,7 @@ impl View<'_> {
         self.get(key)?.map(|head| self.assemble(key, &head)).transpose()
     }
 
-    /// The record whose first piece is `head`.
-    pub(crate) fn assemble(&self, key: &[u8], head: &IVec) -> Result<IVec, StoreError> {
+    fn assemble(&self, key: &[u8], head: &IVec) -> Result<IVec, StoreError> {
         let damaged = || StoreError::Inconsistent { key: keys::in_words(key) };
         let (&more, first) = head.split_last().ok_or_else(damaged)?;
         if more == 0 {
@@ -181,23 +180,14 @@ impl View<'_> {
 /// How many entries a scan reads in one look-up.
 const SCAN: usize = 256;
 
-/// Hands every entry under `prefix` to `each`, in order, until it answers false. Each look-up
-/// is short; what changes between two of them is seen or not.
-pub(crate) fn scan(
-    table: &Table,
-    prefix: &[u8],
-    mut each: impl FnMut(&View<'_>, &IVec, &IVec) -> Result<bool, StoreError>,
-) -> Result<(), StoreError> {
+/// Hands every entry under `prefix` to `each`, in order. Each look-up is short, and none is
+/// under way while `each` runs; what changes between two of them is seen or not.
+pub(crate) fn scan(table: &Table, prefix: &[u8], mut each: impl FnMut(&IVec, &IVec)) -> Result<(), StoreError> {
     let last = keys::last_under(prefix);
     let mut first = prefix.to_vec();
     loop {
-        let view = table.view()?;
-        let entries = view.range(&first, &last, Direction::Ascending, SCAN)?;
-        for (key, value) in &entries {
-            if !each(&view, key, value)? {
-                return Ok(());
-            }
-        }
+        let entries = table.view()?.range(&first, &last, Direction::Ascending, SCAN)?;
+        entries.iter().for_each(|(key, value)| each(key, value));
         match entries.last() {
             Some((key, _)) if entries.len() == SCAN => {
                 first = key.to_vec();

@@ -14,10 +14,9 @@ use tokio::sync::oneshot;
 
 use crate::api::{CommitReceipt, StoreError};
 use crate::group::Group;
-use crate::keys;
 use crate::open::{LAST_POSITION_ABSENT, open_tree, read_position};
 use crate::prepare::Prepared;
-use crate::shared::Shared;
+use crate::shared::{Shared, WriteStage};
 use crate::table::unavailable;
 
 /// The most commits in one group.
@@ -167,13 +166,18 @@ impl Writer {
     }
 
     fn apply(&self, tree: &Db, batch: Batch) -> Result<(), Failure> {
-        if let Some(fault) = &self.shared.write_fault {
-            fault().map_err(|error| Failure::Tree(unavailable(sled::Error::Io(error))))?;
-        }
-        tree.apply_batch(batch).map_err(|error| Failure::Tree(unavailable(error)))?;
-        tree.flush().map_err(|error| Failure::Tree(unavailable(error)))?;
+        let failed = |error| Failure::Tree(unavailable(error));
+        self.fault(WriteStage::Apply).map_err(|error| failed(error.into()))?;
+        tree.apply_batch(batch).map_err(failed)?;
+        self.fault(WriteStage::Flush).map_err(|error| failed(error.into()))?;
+        tree.flush().map_err(failed)?;
         // On Linux sled's flush survives a killed process, not a power cut; this does.
+        self.fault(WriteStage::Sync).map_err(Failure::Sync)?;
         self.data.sync_data().map_err(Failure::Sync)
+    }
+
+    fn fault(&self, stage: WriteStage) -> io::Result<()> {
+        self.shared.write_fault.as_ref().map_or(Ok(()), |fault| fault(stage))
     }
 
     fn publish(&self) {
@@ -268,7 +272,7 @@ struct Fall(Arc<Shared>);
 impl Drop for Fall {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.give_up(&format!("the writer fell while it held {}", keys::in_words(keys::META_POSITION)));
+            self.0.give_up("its writer fell");
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct LaneQueue {
     due: BTreeSet<(Timestamp, u64)>,
     /// Positions without a record.
     unrecorded: BTreeSet<u64>,
+    /// Exhausted deliveries ahead of the cursor, which are not to be derived again.
+    exhausted: BTreeSet<u64>,
     /// The last position that was read from the events.
     read_to: u64,
     in_flight: usize,
@@ -57,6 +59,7 @@ impl LaneQueue {
             sessions: HashMap::new(),
             due: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
+            exhausted: BTreeSet::new(),
             read_to: cursor,
             in_flight: 0,
             changes: BTreeMap::new(),
@@ -67,6 +70,9 @@ impl LaneQueue {
     pub(crate) fn restore(&mut self, delivery: &Delivery, now: Timestamp) {
         let exhausted = delivery.head_since.is_some() && delivery.due.is_none();
         if exhausted {
+            if delivery.position > self.read_to {
+                self.exhausted.insert(delivery.position);
+            }
             return;
         }
         let item = Item {
@@ -83,6 +89,10 @@ impl LaneQueue {
     /// Takes up a fresh event that the endpoint gets.
     pub(crate) fn push(&mut self, position: u64, event: EventId, session: SessionId, now: Timestamp) {
         self.read_to = position;
+        if self.items.contains_key(&position) || self.exhausted.remove(&position) {
+            // It was on record ahead of the cursor.
+            return;
+        }
         let item = Item { event, session, failures: 0, head_since: None, recorded: false, in_flight: false };
         self.unrecorded.insert(position);
         self.enter(position, item, now);

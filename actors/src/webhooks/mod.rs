@@ -3,6 +3,8 @@
 
 mod lane;
 mod lane_queue;
+#[cfg(test)]
+mod lane_queue_tests;
 mod sender;
 mod target;
 

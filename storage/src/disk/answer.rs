@@ -22,9 +22,16 @@ pub(crate) struct AnswerRecord {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum AnswerV1 {
-    SessionCreated { session: [u8; 16], expires_at: u64 },
+    SessionCreated {
+        session: [u8; 16],
+        expires_at: u64,
+    },
     /// With an owner (realm and session) sealed under the owner's secret.
-    Body { status: u16, owner: Option<([u8; 5], [u8; 16])>, sealed: Blob },
+    Body {
+        status: u16,
+        owner: Option<([u8; 5], [u8; 16])>,
+        sealed: Blob,
+    },
 }
 
 pub(crate) fn encode(record: &IdempotencyRecord<'_>, keyring: &Keyring) -> Result<Vec<u8>, StoreError> {

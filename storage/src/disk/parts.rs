@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use vetd_model::Status;
 use vetd_model::check::{CheckKind, CheckStatus, LastError};
 use vetd_model::event::EventKind;
-use vetd_model::flow::{DocumentKind, StepKind};
+use vetd_model::flow::DocumentKind;
 use vetd_model::session::CanceledBy;
 
 use crate::codec::Damaged;
@@ -33,7 +33,6 @@ tags!(event_tag, event_from, EventKind {
 });
 tags!(check_tag, check_from, CheckKind { DataCompleteness = 0, Age = 1 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
-tags!(step_tag, step_from, StepKind { Consent = 0, DataEntry = 1, DocumentUpload = 2, Selfie = 3, Liveness = 4 });
 tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });
 tags!(canceled_tag, canceled_from, CanceledBy { Person = 0, Tenant = 1 });
 

@@ -13,9 +13,7 @@ use vetd_model::{CheckId, Realm, Session, SessionId, TemplateId, Timestamp};
 
 use crate::api::StoreError;
 use crate::codec::{self, Blob, Damaged, REVISIONED_HEAD, revisioned_head, split_revisioned, take};
-use crate::disk::parts::{
-    LastErrorV1, canceled_from, canceled_tag, check_from, check_tag, finding_from, finding_tag,
-};
+use crate::disk::parts::{LastErrorV1, canceled_from, canceled_tag, check_from, check_tag, finding_from, finding_tag};
 use crate::disk::personal;
 
 const VERSION: u8 = 1;

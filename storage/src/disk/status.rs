@@ -34,6 +34,11 @@ impl StatusEntry {
         Self { code: status_tag(session.status()), live: session.deadline().map(|deadline| (deadline, checking)) }
     }
 
+    /// True if this is the code of sessions with this status.
+    pub(crate) fn is(code: u8, status: Status) -> bool {
+        codes(StatusFilter::Session(status)).contains(&code)
+    }
+
     pub(crate) fn value(&self) -> Vec<u8> {
         let Some((deadline, checking)) = self.live else { return vec![VERSION] };
         let mut value = vec![VERSION];
