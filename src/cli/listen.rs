@@ -78,10 +78,15 @@ pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
         _ => args.api_key.clone(),
     };
     let wrong = "the secret must be whsec_ followed by base64 of 24 to 64 bytes";
-    let given = given.map(|text| WebhookSecret::parse(&text).ok_or_else(|| Failure::configuration(wrong))).transpose()?;
+    let given =
+        given.map(|text| WebhookSecret::parse(&text).ok_or_else(|| Failure::configuration(wrong))).transpose()?;
     // Deliveries that come before this answer wait in the system's queue.
     let registration = match &api_key {
-        Some(key) => Some(Registration::make(&args.url, key, listening).await?),
+        Some(key) => Some(tokio::select! {
+            made = Registration::make(&args.url, key, listening) => made?,
+            // The endpoint may or may not be there; `vetd listen` never knew its name.
+            signal = signals.next() => return Err(Failure::other(format!("ended by {signal} while registering"))),
+        }),
         None => None,
     };
     let known = registration.as_ref().map(|made| made.secret.clone()).or(given);
@@ -89,7 +94,13 @@ pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
     let received = receive(&args, known, registration.as_ref(), listener, clock, &mut signals).await;
     // The endpoint goes, however the rest ended.
     let removed = match registration {
-        Some(made) => made.remove().await,
+        Some(made) => {
+            let left = format!("ended by a second signal; the endpoint {} may still be there", made.id);
+            tokio::select! {
+                removed = made.remove() => removed,
+                _ = signals.next() => Err(Failure::other(left)),
+            }
+        }
         None => Ok(()),
     };
     received.and(removed)
@@ -118,8 +129,7 @@ async fn receive(
     }
 
     let (accepted, mut events) = mpsc::unbounded_channel();
-    let receiver =
-        Receiver { secret, clock: Arc::clone(&clock), json: args.json, accepted: Mutex::new(accepted) };
+    let receiver = Receiver { secret, clock: Arc::clone(&clock), json: args.json, accepted: Mutex::new(accepted) };
     let door = Door { clock, connections: 256, head_time: HEAD_TIME, drain: DRAIN };
     let enough = async {
         let mut left = args.count;
@@ -168,12 +178,7 @@ async fn deliver(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     }
 }
 
-fn verdict(
-    secret: Option<&WebhookSecret>,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: u64,
-) -> Result<&'static str, String> {
+fn verdict(secret: Option<&WebhookSecret>, headers: &HeaderMap, body: &[u8], now: u64) -> Result<&'static str, String> {
     let Some(secret) = secret else { return Ok("signature not checked") };
     let header = headers.get("kyc-signature").ok_or("there is no KYC-Signature header")?;
     let header = header.to_str().map_err(|_| "the KYC-Signature header is not text")?;

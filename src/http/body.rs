@@ -1,12 +1,13 @@
 //! Request bodies: read whole, under a limit of size and of time.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
-use std::time::Duration;
 use vetd_model::validate::{Issues, Object};
 use vetd_model::{ErrorCode, Refusal};
 

@@ -150,3 +150,51 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(problem: Problem) -> Response {
+        let mut response = problem.into_response();
+        let problem = response.extensions_mut().remove::<Problem>().expect("the problem travels along");
+        problem.write(&mut response, RequestId::from_bytes([0; 16]), Version::HTTP_11);
+        response
+    }
+
+    async fn body(problem: Problem) -> String {
+        let bytes = axum::body::to_bytes(written(problem).into_body(), 10_000).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn fields_stand_with_validation_errors_only() {
+        let id = RequestId::from_bytes([0; 16]);
+        let absent = r#"{"error":{"code":"not_found","message":"Gone.","request_id":"ID"}}"#;
+        assert_eq!(body(Problem::new(ErrorCode::NotFound, "Gone.")).await, absent.replace("ID", &id.to_string()));
+        let wrong = r#""fields":[{"path":"metadata.x","message":"must be a string"}]}}"#;
+        assert!(body(Refusal::field("metadata.x", "must be a string").into()).await.ends_with(wrong));
+    }
+
+    #[tokio::test]
+    async fn the_log_s_text_stays_in_the_log() {
+        for problem in [Problem::internal("a path".to_owned()), Problem::unavailable("a path".to_owned(), 30)] {
+            assert!(!body(problem).await.contains("a path"));
+        }
+    }
+
+    #[test]
+    fn every_code_has_the_headers_of_its_status() {
+        for code in ErrorCode::ALL {
+            let response = written(Problem::new(*code, "No."));
+            let headers = response.headers();
+            assert!(response.status().is_client_error() || response.status().is_server_error());
+            let asks_to_wait =
+                matches!(response.status().as_u16(), 429 | 503) || code.as_str().ends_with("in_progress");
+            assert_eq!(headers.contains_key(RETRY_AFTER), asks_to_wait, "{code}");
+            assert_eq!(headers.contains_key(WWW_AUTHENTICATE), response.status().as_u16() == 401, "{code}");
+        }
+        let engine = EngineError::Unavailable { for_the_log: String::new(), retry_after: 30 };
+        assert_eq!(written(engine.into()).headers()[RETRY_AFTER], "30");
+    }
+}

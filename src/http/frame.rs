@@ -94,3 +94,30 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_hides_its_text() {
+        async fn broken() -> &'static str {
+            panic!("a secret")
+        }
+        let routes = Router::new().route("/", get(broken)).layer(from_fn(catch_panics));
+        let mut response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = response.extensions_mut().remove::<Problem>().unwrap();
+        problem.write(&mut response, RequestId::from_bytes([0; 16]), axum::http::Version::HTTP_11);
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("internal_error") && body.contains("req_") && !body.contains("secret"), "{body}");
+    }
+}

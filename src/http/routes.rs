@@ -20,8 +20,8 @@ pub fn router(engine: Engine, settings: HttpSettings) -> Router {
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let front: Shared = Arc::new(Front { engine, settings, tokens, permits });
 
-    // What these three stages share and how they stand to each other: the innermost layer is
-    // the last to see a request. Unknown paths and methods are answered without a credential.
+    // A layer is around everything above it. The gates stand around known paths and methods
+    // only, so that anything else is answered without a credential.
     tenants()
         .route_layer(from_fn_with_state(Arc::clone(&front), auth::tenants))
         .merge(people().route_layer(from_fn_with_state(Arc::clone(&front), auth::people)))

@@ -95,7 +95,9 @@ mod tests {
         let text = banner(listening, Path::new("vetd-data"), &Key::Made("ak_test_abc".to_owned()));
         assert!(text.contains("listening on  http://0.0.0.0:8080"));
         assert!(text.contains("\n  ak_test_abc\n"));
-        assert!(text.contains("curl -X POST http://127.0.0.1:8080/v1/sessions -H \"Authorization: Bearer ak_test_abc\""));
+        assert!(
+            text.contains("curl -X POST http://127.0.0.1:8080/v1/sessions -H \"Authorization: Bearer ak_test_abc\"")
+        );
     }
 
     #[test]

@@ -57,8 +57,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let router = front::router(engine.clone(), http, Arc::clone(&ready));
     // Connections get most of the grace; the engine always has some of it left.
     let drain = settings.grace() * 3 / 4;
-    let door =
-        Door { clock: Arc::clone(&clock), connections: settings.args.connections, head_time: HEAD_TIME, drain };
+    let door = Door { clock: Arc::clone(&clock), connections: settings.args.connections, head_time: HEAD_TIME, drain };
     let (told, stop) = oneshot::channel::<()>();
     let served = door.serve(listener, router, async { drop(stop.await) });
     let mut served = Box::pin(served);

@@ -46,7 +46,14 @@ pub struct ServeArgs {
     #[arg(long, env = "VETD_SHUTDOWN_GRACE", value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub shutdown_grace: u64,
     /// Shifts the clock, for tests; only on a loopback address
-    #[arg(long, env = "VETD_CLOCK_OFFSET", value_name = "SECONDS", default_value_t = 0, hide = true, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        env = "VETD_CLOCK_OFFSET",
+        value_name = "SECONDS",
+        default_value_t = 0,
+        hide = true,
+        allow_negative_numbers = true
+    )]
     pub clock_offset: i64,
 }
 
@@ -72,7 +79,11 @@ impl Settings {
         Self::check(args, secret("VETD_MASTER_KEY")?.map(Zeroizing::new), secret("VETD_BOOTSTRAP_TEST_KEY")?)
     }
 
-    fn check(args: ServeArgs, master_key: Option<Zeroizing<String>>, bootstrap_key: Option<String>) -> Result<Self, Failure> {
+    fn check(
+        args: ServeArgs,
+        master_key: Option<Zeroizing<String>>,
+        bootstrap_key: Option<String>,
+    ) -> Result<Self, Failure> {
         if args.clock_offset != 0 && !args.listen.ip().is_loopback() {
             return Err(Failure::configuration(format!(
                 "VETD_CLOCK_OFFSET moves the clock for tests and is allowed only on a loopback address, but vetd \

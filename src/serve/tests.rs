@@ -29,12 +29,8 @@ struct Running {
 
 async fn running(connections: usize) -> Running {
     let clock = TestClock::new(Timestamp::from_seconds(1_763_800_000));
-    let door = Door {
-        clock: Arc::new(clock.clone()),
-        connections,
-        head_time: HEAD_TIME,
-        drain: Duration::from_secs(5),
-    };
+    let door =
+        Door { clock: Arc::new(clock.clone()), connections, head_time: HEAD_TIME, drain: Duration::from_secs(5) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (begun, may_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

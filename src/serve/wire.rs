@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use vetd_actors::{Clock, Entropy};
 use vetd_model::RequestId;
@@ -149,9 +148,10 @@ fn envelope(status: u16, request_id: &str) -> Vec<u8> {
             "must follow HTTP: a header's value holds no control characters, and the request line is METHOD PATH VERSION",
         ),
     };
-    let fields = json!([{ "path": path, "message": wrong }]);
-    let error = json!({ "code": "validation_error", "message": message, "request_id": request_id, "fields": fields });
-    let body = json!({ "error": error }).to_string();
+    // None of these texts needs escaping.
+    let body = format!(
+        r#"{{"error":{{"code":"validation_error","message":"{message}","request_id":"{request_id}","fields":[{{"path":"{path}","message":"{wrong}"}}]}}}}"#
+    );
     format!(
         "HTTP/1.1 422 Unprocessable Content\r\ncontent-type: application/json\r\nkyc-request-id: {request_id}\r\n\
          cache-control: no-store\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
