@@ -38,8 +38,21 @@ async fn the_created_answer_has_the_shape_of_the_contract() {
     let body = answer.expect(StatusCode::CREATED);
     let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = [
-        "id", "object", "status", "livemode", "verification_id", "template_id", "template_slug", "template_version",
-        "metadata", "redirect_url", "last_error", "sdk_token", "iframe_url", "created", "expires_at",
+        "id",
+        "object",
+        "status",
+        "livemode",
+        "verification_id",
+        "template_id",
+        "template_slug",
+        "template_version",
+        "metadata",
+        "redirect_url",
+        "last_error",
+        "sdk_token",
+        "iframe_url",
+        "created",
+        "expires_at",
     ];
     expected.sort_unstable();
     assert_eq!(names, expected);
@@ -74,7 +87,11 @@ async fn a_deadline_that_passed_during_a_stop_expires_at_the_start() {
     let verification = app.get(&path).await.expect(StatusCode::OK);
     assert_eq!(verification["decided_at"], session["expires_at"], "the decision is dated at the deadline");
     let events = app.store.events(realm(), 0, 10).unwrap();
-    assert_eq!(events[1].event.created.seconds(), session["expires_at"].as_u64().unwrap() + 3_540, "the event when it was written");
+    assert_eq!(
+        events[1].event.created.seconds(),
+        session["expires_at"].as_u64().unwrap() + 3_540,
+        "the event when it was written"
+    );
     app.finish().await;
 }
 

@@ -96,15 +96,24 @@ impl Engine {
         if !key.is_valid(self.now()) {
             return Err(KeyRejection::Invalid);
         }
-        let workspaces = access.workspaces.read();
-        let workspace = &workspaces.get(&key.realm.workspace).ok_or(KeyRejection::Invalid)?.value;
+        self.may_serve(key.realm)?;
+        Ok(Caller { realm: key.realm, scopes: key.scopes, key: key.id })
+    }
+
+    /// Whether the workspace is served in this mode, by whatever credential.
+    ///
+    /// # Errors
+    /// See [`KeyRejection`].
+    pub fn may_serve(&self, realm: Realm) -> Result<(), KeyRejection> {
+        let workspaces = self.inner.access.workspaces.read();
+        let workspace = &workspaces.get(&realm.workspace).ok_or(KeyRejection::Invalid)?.value;
         if workspace.suspended {
             return Err(KeyRejection::Suspended);
         }
-        if key.realm.mode.is_live() && !workspace.live_activated {
+        if realm.mode.is_live() && !workspace.live_activated {
             return Err(KeyRejection::LiveNotActivated);
         }
-        Ok(Caller { realm: key.realm, scopes: key.scopes, key: key.id })
+        Ok(())
     }
 
     /// The workspaces, by number.

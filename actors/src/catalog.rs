@@ -171,7 +171,7 @@ impl Engine {
         let _alone = self.inner.catalog.change.lock().await;
         let template = self.stored_template(realm, id).await?.value;
         if let Err(reason) = template::usable_version(&template) {
-            let message = format!("The path {reason}, which cannot be the default.");
+            let message = format!("The address {reason}; it cannot be the default.");
             return Err(EngineError::refused(ErrorCode::InvalidState, message));
         }
         let before = self.inner.store.settings(realm).await?;

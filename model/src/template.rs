@@ -242,16 +242,23 @@ pub fn usable_version(template: &Template) -> Result<u32, &'static str> {
     template.published_version.ok_or("names a template without a published version; publish it first")
 }
 
+impl Template {
+    /// `draft`, `published` or `archived`.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match (self.archived_at, self.published_version) {
+            (Some(_), _) => "archived",
+            (None, Some(_)) => "published",
+            (None, None) => "draft",
+        }
+    }
+}
+
 /// The template as the tenant reads it.
 #[must_use]
 pub fn to_json(template: &Template, is_default: bool) -> Value {
-    let status = match (template.archived_at, template.published_version) {
-        (Some(_), _) => "archived",
-        (None, Some(_)) => "published",
-        (None, None) => "draft",
-    };
     json!({
-        "id": template.id, "object": "template", "name": template.name, "slug": template.slug, "status": status,
+        "id": template.id, "object": "template", "name": template.name, "slug": template.slug, "status": template.status(),
         "livemode": template.realm.mode.is_live(), "is_default": is_default,
         "published_version": template.published_version, "latest_version": template.latest_version,
         "flow_config": template.draft.to_json(), "created": template.created, "updated": template.updated,

@@ -92,22 +92,27 @@ impl<'a> ListShape<'a> {
     }
 }
 
-/// The verification as a list shows it.
-#[must_use]
-pub fn list_json(session: &Session) -> Value {
-    json!(ListShape::new(session, &Moment::of(session)))
+/// The verification with every check, the resolved fields and the media.
+#[derive(Debug, Serialize)]
+pub struct DetailShape<'a> {
+    #[serde(flatten)]
+    list: ListShape<'a>,
+    checks: Vec<Value>,
+    fields: Value,
+    media: [(); 0],
 }
 
-/// The verification with every check, the resolved fields and the media.
-#[must_use]
-pub fn detail_json(session: &Session) -> Value {
-    let mut detail = list_json(session);
-    if let Some(map) = detail.as_object_mut() {
-        map.insert("checks".to_owned(), session.checks.iter().map(check_json).collect());
-        map.insert("fields".to_owned(), fields_json(session));
-        map.insert("media".to_owned(), json!([]));
+impl<'a> DetailShape<'a> {
+    /// The verification of `session` as it was at `moment`.
+    #[must_use]
+    pub fn new(session: &'a Session, moment: &'a Moment) -> Self {
+        Self {
+            list: ListShape::new(session, moment),
+            checks: session.checks.iter().map(check_json).collect(),
+            fields: fields_json(session),
+            media: [],
+        }
     }
-    detail
 }
 
 fn check_json(result: &CheckResult) -> Value {

@@ -6,7 +6,7 @@ mod registration;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
@@ -48,6 +48,12 @@ enum Command {
     Audit(audit::AuditArgs),
 }
 
+/// The definition of the command line: what the documentation must name.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program with the arguments and the environment of the process.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -81,8 +87,7 @@ mod tests {
 
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub(super) async fn people(State(front): State<Shared>, mut request: Request, ne
         Problem::new(ErrorCode::AuthenticationRequired, "Send the session's token: Authorization: Bearer <sdk_token>.")
     })?;
     let grant = front.tokens.verify(token)?;
+    front.engine.may_serve(grant.realm).map_err(rejected)?;
     let token_ended = front.engine.now() >= grant.expires_at;
     if token_ended && !reads(request.method()) {
         return Err(token::ended().into());

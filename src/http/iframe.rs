@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::State as Extract;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vetd_actors::{Ask, EngineError, Reply};
 use vetd_model::check::LastError;
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::{Step, StepKind};
-use vetd_model::{Refusal, Session, SessionId, Status, Timestamp};
+use vetd_model::{Refusal, Session, SessionId, State, Status, Timestamp};
 
 use super::auth::Person;
 use super::body::no_fields;
@@ -22,13 +22,14 @@ use super::{Front, Shared, reply, sessions, token};
 /// How long the state stays readable after the session's end, so that the result can be shown.
 const AFTERGLOW: Duration = Duration::from_secs(1800);
 
-pub(super) async fn session(State(front): State<Shared>, person: Person, mut params: Params) -> Answer {
+pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut params: Params) -> Answer {
     params.take("session_id", |_| Ok(()));
     params.finish()?;
     let session = sessions::find(&front, person.realm, person.session).await?;
     let is_readable = match session.state.ended_at() {
         Some(end) => front.engine.now() < end.after(AFTERGLOW),
-        None => !person.token_ended,
+        // Checks that run past the deadline outlive every token; the person waits for them.
+        None => !person.token_ended || matches!(session.state, State::Checking { .. }),
     };
     if !is_readable {
         return Err(token::ended().into());
@@ -50,11 +51,14 @@ pub(super) async fn cancel(person: Person, mutation: Mutation) -> Answer {
 
 pub(super) async fn token(person: Person, mutation: Mutation) -> Answer {
     mutation
-        .once(move |Job { front, body, claim: _ }| async move {
+        .once(move |Job { front, body, claim }| async move {
             no_fields(&body)?;
-            let session = sessions::find(&front, person.realm, person.session).await?;
-            let token = sessions::renewed(&front, &session).ok_or_else(token::ended)?;
-            Ok(Reply::json(200, &json!({ "sdk_token": token.text, "expires_at": token.expires_at })))
+            let door = front.clone();
+            let render = Box::new(move |session: &Session| {
+                let token = sessions::renewed(&door, session);
+                Reply::json(200, &json!({ "sdk_token": token.text, "expires_at": token.expires_at }))
+            });
+            front.engine.ask(person.realm, person.session, Ask::Renew, claim, render).await
         })
         .await
 }

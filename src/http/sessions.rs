@@ -60,14 +60,21 @@ pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Sessi
 
 pub(super) async fn token(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
     mutation
-        .once(move |Job { front, body, claim: _ }| async move {
+        .once(move |Job { front, body, claim }| async move {
             no_fields(&body)?;
-            let session = find(&front, realm, id).await?;
-            let token = renewed(&front, &session)
-                .ok_or_else(|| Refusal::new(ErrorCode::InvalidState, "The session has ended; make a new one."))?;
-            let iframe_url = iframe_url(&front, id, &token);
-            let body = json!({ "sdk_token": token.text, "iframe_url": iframe_url, "expires_at": token.expires_at });
-            Ok(Reply::json(200, &body))
+            let door = front.clone();
+            let render = Box::new(move |session: &Session| {
+                let token = renewed(&door, session);
+                let iframe_url = iframe_url(&door, id, &token);
+                let body = json!({ "sdk_token": token.text, "iframe_url": iframe_url, "expires_at": token.expires_at });
+                Reply::json(200, &body)
+            });
+            front.engine.ask(realm, id, Ask::Renew, claim, render).await.map_err(|error| match error {
+                EngineError::Refused(refusal) if refusal.code == ErrorCode::SessionExpired => {
+                    Refusal::new(ErrorCode::InvalidState, "The session has ended; make a new one.").into()
+                }
+                other => other,
+            })
         })
         .await
 }
@@ -137,11 +144,9 @@ pub(super) fn created(front: &Front, session: &Session, expires_at: Timestamp) -
     Reply::json(201, &view)
 }
 
-/// A fresh token, if the session still lives.
-pub(super) fn renewed(front: &Front, session: &Session) -> Option<SdkToken> {
-    let now = front.engine.now();
-    let lives = !session.status().is_terminal() && now < session.expires_at;
-    lives.then(|| front.tokens.issue(session, now, session.expires_at))
+/// A fresh token for a session that lives.
+pub(super) fn renewed(front: &Front, session: &Session) -> SdkToken {
+    front.tokens.issue(session, front.engine.now(), session.expires_at)
 }
 
 /// One session of the realm.

@@ -35,7 +35,7 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut
     let all = front.engine.templates(realm).await?;
     // The place is looked for among all, the filter applies to what is beyond it: so a page can
     // begin at a template that has changed its status meanwhile.
-    let is_listed = |view: &TemplateView| status.as_ref().is_none_or(|status| json(view)["status"] == **status);
+    let is_listed = |view: &TemplateView| status.as_ref().is_none_or(|status| view.template.status() == status);
     let kept = all.into_iter().filter(|view| is_listed(view) || place.names(&view.template.id)).collect();
     let (views, has_more) = page::cut(kept, |view: &TemplateView| view.template.id, &place, limit)?;
     page::list(views.iter().map(json).collect(), has_more)

@@ -4,7 +4,8 @@ use axum::extract::State;
 use vetd_actors::{Ask, EngineError, Reply};
 use vetd_model::decide::CanceledBy;
 use vetd_model::id::{Id, kind};
-use vetd_model::{ErrorCode, verification};
+use vetd_model::verification::{DetailShape, ListShape, Moment};
+use vetd_model::{ErrorCode, Session};
 use vetd_storage::StatusFilter;
 
 use super::auth::Tenant;
@@ -19,7 +20,9 @@ use super::{Shared, page, reply};
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, params: Params) -> Answer {
     let view = View { status: StatusFilter::Verification, session: Id::<kind::Verification>::session, metadata: true };
     let found = listing::page(&front, realm, params, view).await?;
-    page::list(found.items.iter().map(verification::list_json).collect(), found.has_more)
+    let moments: Vec<Moment> = found.items.iter().map(Moment::of).collect();
+    let shapes = found.items.iter().zip(&moments).map(|(session, moment)| ListShape::new(session, moment));
+    page::list(shapes.collect(), found.has_more)
 }
 
 pub(super) async fn get(
@@ -29,7 +32,7 @@ pub(super) async fn get(
     _: NoParams,
 ) -> Answer {
     let session = front.engine.session(realm, id.session()).await?.ok_or_else(|| absent("ver"))?;
-    reply::ok(&verification::detail_json(&session))
+    reply::ok(&DetailShape::new(&session, &Moment::of(&session)))
 }
 
 pub(super) async fn cancel(
@@ -41,7 +44,8 @@ pub(super) async fn cancel(
         .once(move |Job { front, body, claim }| async move {
             no_fields(&body)?;
             let ask = Ask::Cancel(CanceledBy::Tenant);
-            let render = Box::new(|session: &_| Reply::json(200, &verification::detail_json(session)));
+            let render =
+                Box::new(|session: &Session| Reply::json(200, &DetailShape::new(session, &Moment::of(session))));
             front.engine.ask(realm, id.session(), ask, claim, render).await.map_err(about_verification)
         })
         .await

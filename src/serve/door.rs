@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,13 +19,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
-use vetd_actors::Clock;
+use vetd_actors::{Clock, Entropy};
+use vetd_model::RequestId;
 
-use super::wire::Wire;
+use super::wire::{Wire, envelope_body};
 
 /// The bytes of a request's line and headers.
 const HEAD_BYTES: usize = 32 * 1024;
-const HEAD_BYTES_H2: u32 = 32 * 1024;
+/// Over HTTP/2 the library would refuse larger heads without our envelope, so it lets more pass
+/// than [`Door`] does.
+const HEAD_BYTES_H2: u32 = 256 * 1024;
+/// What HTTP/2 adds to the size of each header (RFC 9113, 6.5.2).
+const HEADER_OVERHEAD: usize = 32;
 /// How often a silent HTTP/2 client is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long to wait after the system had no connection to give.
@@ -93,11 +100,13 @@ impl Door {
         }
         let spoken = Arc::new(AtomicBool::new(false));
         let service = {
-            let spoken = Arc::clone(&spoken);
+            let (spoken, clock) = (Arc::clone(&spoken), Arc::clone(&self.clock));
             service_fn(move |mut request: Request<Incoming>| {
                 spoken.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(ConnectInfo(peer));
-                router.clone().oneshot(request)
+                let fits = head_bytes(&request) <= HEAD_BYTES;
+                let (router, clock) = (router.clone(), Arc::clone(&clock));
+                async move { if fits { router.oneshot(request).await } else { Ok(head_too_large(&*clock)) } }
             })
         };
         let io = TokioIo::new(Wire::new(stream, Arc::clone(&self.clock)));
@@ -131,6 +140,30 @@ impl Door {
             .keep_alive_timeout(self.head_time);
         builder
     }
+}
+
+/// The size of an HTTP/2 request's head. Over HTTP/1 the read buffer is the limit, and what has
+/// passed it fits.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    if request.version() != Version::HTTP_2 {
+        return 0;
+    }
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + HEADER_OVERHEAD;
+    path + request.headers().iter().map(header).sum::<usize>()
+}
+
+fn head_too_large(clock: &dyn Clock) -> Response {
+    let id: RequestId = Entropy.id(clock.now());
+    let id = id.to_string();
+    let body = envelope_body(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_u16(), &id);
+    let headers = [
+        ("content-type", "application/json"),
+        ("kyc-request-id", id.as_str()),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    (StatusCode::UNPROCESSABLE_ENTITY, headers, body).into_response()
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

@@ -27,6 +27,7 @@ pub use door::Door;
 pub use settings::{ServeArgs, Settings, secret};
 pub use signals::Signals;
 
+use self::first_start::Key;
 use crate::failure::Failure;
 use crate::http::HttpSettings;
 use crate::out;
@@ -98,7 +99,13 @@ async fn start(settings: &Settings, clock: Arc<dyn Clock>, listening: SocketAddr
     let engine = Engine::start(store, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the sessions cannot be recovered: {error}")))?;
     let key = first_start::prepare(&engine, !keys.is_empty(), settings.bootstrap_key.as_deref()).await?;
-    out::say(&first_start::banner(listening, &settings.args.data, &key))?;
+    out::say(&first_start::banner(listening, &settings.args.data, &key)).map_err(|failure| match key {
+        Key::Made(_) => Failure::other(format!(
+            "{failure}. The first API key was made but could not be shown; start once with VETD_BOOTSTRAP_TEST_KEY set \
+             to a key of your own"
+        )),
+        Key::Adopted | Key::Known => failure,
+    })?;
     Ok(engine)
 }
 

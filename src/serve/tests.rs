@@ -113,6 +113,19 @@ async fn too_many_headers_get_the_error_envelope() {
 }
 
 #[tokio::test]
+async fn too_many_headers_over_http_2_get_the_error_envelope() {
+    let server = running(8).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let address = format!("http://{}/fine", server.address);
+    assert_eq!(client.get(&address).send().await.unwrap().text().await.unwrap(), "fine");
+    let answer = client.get(&address).header("x-large", "a".repeat(60_000)).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let id = answer.headers()["kyc-request-id"].to_str().unwrap().to_owned();
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!((&body["error"]["fields"][0]["path"], &body["error"]["request_id"]), (&"headers".into(), &id.into()));
+}
+
+#[tokio::test]
 async fn a_good_request_before_a_malformed_one_is_answered() {
     let server = running(8).await;
     let both = b"GET /fine HTTP/1.1\r\nHost: x\r\n\r\nGET /fine HTTP/1.1\r\nX-Bad: \x01\r\n\r\n";

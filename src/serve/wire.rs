@@ -135,6 +135,18 @@ fn canned_status(bytes: &[u8]) -> Option<u16> {
 
 /// The whole answer for a request that is not HTTP.
 fn envelope(status: u16, request_id: &str) -> Vec<u8> {
+    let body = envelope_body(status, request_id);
+    format!(
+        "HTTP/1.1 422 Unprocessable Content\r\ncontent-type: application/json\r\nkyc-request-id: {request_id}\r\n\
+         cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// The error envelope, for the status that HTTP has for what is wrong.
+pub(super) fn envelope_body(status: u16, request_id: &str) -> String {
     let (path, message, wrong) = match status {
         431 => (
             "headers",
@@ -149,15 +161,9 @@ fn envelope(status: u16, request_id: &str) -> Vec<u8> {
         ),
     };
     // None of these texts needs escaping.
-    let body = format!(
-        r#"{{"error":{{"code":"validation_error","message":"{message}","request_id":"{request_id}","fields":[{{"path":"{path}","message":"{wrong}"}}]}}}}"#
-    );
     format!(
-        "HTTP/1.1 422 Unprocessable Content\r\ncontent-type: application/json\r\nkyc-request-id: {request_id}\r\n\
-         cache-control: no-store\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+        r#"{{"error":{{"code":"validation_error","message":"{message}","request_id":"{request_id}","fields":[{{"path":"{path}","message":"{wrong}"}}]}}}}"#
     )
-    .into_bytes()
 }
 
 #[cfg(test)]

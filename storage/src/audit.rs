@@ -1,6 +1,6 @@
 //! The audit: walks a whole store and says, in sentences, what does not hold.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use vetd_model::event::{Chain, Event, EventKind, data_hash};
 use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId};
@@ -276,6 +276,7 @@ impl Audit<'_> {
     }
 
     fn answers(&mut self) -> Result<(), StoreError> {
+        let sessions: HashSet<SessionId> = self.sessions.keys().map(|(_, id)| *id).collect();
         for (key, _) in self.entries(keys::ANSWER)? {
             self.report.answers += 1;
             let place = keys::in_words(&key);
@@ -294,7 +295,7 @@ impl Audit<'_> {
                 }
                 Some(AnswerV1::Body { owner: None, .. }) => continue,
             };
-            if !self.sessions.keys().any(|(_, id)| *id == session) {
+            if !sessions.contains(&session) {
                 self.blame(format!("The {place} answers for the session {session}, which is not there."));
             }
         }

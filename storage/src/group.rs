@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 
 use sled::{Batch, Db, IVec};
-use vetd_model::EndpointId;
+use vetd_model::{EndpointId, Timestamp};
 
 use crate::api::{CommitReceipt, IdempotencySlot, StoreError};
 use crate::codec::split_revisioned;
@@ -13,7 +13,6 @@ use crate::keys::{self, Key};
 use crate::prepare::{Op, Prepared};
 use crate::table::{Change, Changes, PIECE, unavailable};
 use crate::time_limits::{answer_days, answer_is_old};
-use vetd_model::Timestamp;
 
 /// The most deliveries that one commit removes with their endpoint; the sweep finds the rest.
 const DELIVERIES_AT_ONCE: usize = 10_000;

@@ -14,9 +14,6 @@ use crate::query::{Cursor, Page, SessionQuery};
 use crate::shared::Shared;
 use crate::table::Direction;
 
-/// The most steps for one page: look-ups in an index and records read.
-const STEPS: usize = 50_000;
-
 /// A sorted set of identifiers: the union of what stands under some prefixes.
 struct Source {
     prefixes: Vec<Key>,
@@ -29,6 +26,7 @@ struct Walk<'a> {
     low: u128,
     high: u128,
     direction: Direction,
+    /// How many steps are left: look-ups in an index, and records read.
     steps: usize,
 }
 
@@ -83,12 +81,12 @@ impl<'a> Walk<'a> {
             sources.push(Source { prefixes: vec![keys::sessions(realm)] });
         }
         let (low, high, direction) = bounds(query);
-        Self { shared, sources, low, high, direction, steps: 0 }
+        Self { shared, sources, low, high, direction, steps: shared.list_steps }
     }
 
     /// The next identifier that all sources hold.
     fn next(&mut self) -> Result<Option<SessionId>, StoreError> {
-        self.step()?;
+        self.take_steps(1)?;
         let mut agreed = 0;
         let mut turn = 0;
         let mut candidate = None;
@@ -113,7 +111,6 @@ impl<'a> Walk<'a> {
         // One view for the whole union: a session that moves between two prefixes is in one.
         let view = self.shared.table.view()?;
         for prefix in &self.sources[source].prefixes {
-            self.steps += 1;
             let first = [prefix.as_slice(), &self.low.to_be_bytes()].concat();
             let last = [prefix.as_slice(), &self.high.to_be_bytes()].concat();
             let found = view.range(&first, &last, self.direction, 1)?;
@@ -124,13 +121,13 @@ impl<'a> Walk<'a> {
             };
         }
         drop(view);
-        self.step()?;
+        self.take_steps(self.sources[source].prefixes.len())?;
         Ok(best)
     }
 
-    fn step(&mut self) -> Result<(), StoreError> {
-        self.steps += 1;
-        if self.steps > STEPS { Err(StoreError::TooBroad) } else { Ok(()) }
+    fn take_steps(&mut self, count: usize) -> Result<(), StoreError> {
+        self.steps = self.steps.checked_sub(count).ok_or(StoreError::TooBroad)?;
+        Ok(())
     }
 
     const fn begin_at(&mut self, id: u128) {

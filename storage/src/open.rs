@@ -45,6 +45,8 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// How much space must be left on the disk for a write to be accepted, in bytes.
     pub reserve_bytes: u64,
+    /// The most look-ups for one page of a list; beyond them it is refused as too broad.
+    pub list_steps: usize,
     /// Says how much space is left; by default the file system is asked.
     pub space_probe: Option<SpaceProbe>,
     /// Called when the store has failed for good: the process should end with the message.
@@ -54,7 +56,7 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The defaults: a cache of 64 MiB, a reserve of 256 MiB.
+    /// The defaults: a cache of 64 MiB, a reserve of 256 MiB, 50,000 look-ups for a page.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -62,6 +64,7 @@ impl StoreOptions {
             master_key: None,
             cache_bytes: 64 * 1024 * 1024,
             reserve_bytes: 256 * 1024 * 1024,
+            list_steps: 50_000,
             space_probe: None,
             on_fatal: None,
             write_fault: None,
@@ -152,6 +155,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
         folder: dir.clone(),
         cache_bytes: options.cache_bytes,
         reserve_bytes: options.reserve_bytes,
+        list_steps: options.list_steps,
         space: options.space_probe.unwrap_or_else(|| Arc::new(move || free_space(&probed))),
         on_fatal: options.on_fatal,
         write_fault: options.write_fault,

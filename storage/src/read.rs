@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use vetd_model::flow::{Flow, FlowDigest};
+use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::{Delivery, Endpoint};
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
@@ -19,8 +21,6 @@ use crate::shared::Shared;
 use crate::slots::{Slot, WRAPPED};
 use crate::table::{Direction, scan};
 use crate::time_limits::{answer_days, answer_is_old};
-use bytes::Bytes;
-use vetd_model::secret::SessionSecret;
 
 /// Why a record could not be read: it is damaged itself, or something else is wrong.
 enum Fault {

@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub folder: PathBuf,
     pub cache_bytes: u64,
     pub reserve_bytes: u64,
+    pub list_steps: usize,
     pub space: SpaceProbe,
     pub on_fatal: Option<FatalHook>,
     pub write_fault: Option<WriteFault>,

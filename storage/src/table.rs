@@ -203,3 +203,64 @@ pub(crate) fn scan(table: &Table, prefix: &[u8], mut each: impl FnMut(&IVec, &IV
 pub(crate) fn unavailable(error: sled::Error) -> StoreError {
     StoreError::Unavailable(format!("sled: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(entries: &[(IVec, IVec)]) -> Vec<&[u8]> {
+        entries.iter().map(|(key, _)| key.as_ref()).collect()
+    }
+
+    #[test]
+    fn readers_see_a_group_only_once_it_is_settled() {
+        let tree = sled::Config::new().temporary(true).open().unwrap();
+        for (key, value) in [(b"a", b"1"), (b"c", b"1"), (b"e", b"1")] {
+            tree.insert(key, value).unwrap();
+        }
+        let table = Table::new(tree.clone());
+        let value = |text: &[u8]| Some(IVec::from(text));
+        let changes = Changes::from([
+            (b"a".to_vec(), Change { before: value(b"1"), after: None }),
+            (b"b".to_vec(), Change { before: None, after: value(b"2") }),
+            (b"c".to_vec(), Change { before: value(b"1"), after: value(b"2") }),
+        ]);
+        table.mask(changes);
+        tree.remove(b"a").unwrap();
+        tree.insert(b"b", b"2").unwrap();
+        tree.insert(b"c", b"2").unwrap();
+
+        let range = |direction, limit| table.view().unwrap().range(b"a", b"z", direction, limit).unwrap();
+        let get = |key: &[u8]| table.view().unwrap().get(key).unwrap();
+        assert_eq!((get(b"a"), get(b"b"), get(b"c"), get(b"e")), (value(b"1"), None, value(b"1"), value(b"1")));
+        assert_eq!(keys(&range(Direction::Ascending, 9)), [b"a", b"c", b"e"]);
+        assert_eq!(keys(&range(Direction::Descending, 2)), [b"e", b"c"]);
+        assert_eq!(keys(&range(Direction::Ascending, 1)), [b"a"]);
+        assert_eq!(range(Direction::Descending, 9)[1].1, b"1");
+
+        table.unmask();
+        assert_eq!((get(b"a"), get(b"b"), get(b"c")), (None, value(b"2"), value(b"2")));
+        assert_eq!(keys(&range(Direction::Descending, 9)), [b"e", b"c", b"b"]);
+
+        table.take_away("it is gone");
+        assert_eq!(table.view().err(), Some(StoreError::Unavailable("it is gone".to_owned())));
+        table.replace(tree);
+        assert_eq!(keys(&range(Direction::Ascending, 9)), [b"b", b"c", b"e"]);
+    }
+
+    #[test]
+    fn a_scan_meets_every_entry_once_over_many_look_ups() {
+        let tree = sled::Config::new().temporary(true).open().unwrap();
+        for number in 0..1000_u16 {
+            tree.insert([b"k".as_slice(), &number.to_be_bytes()].concat(), b"").unwrap();
+        }
+        tree.insert(b"l", b"").unwrap();
+        let mut seen = 0_u16;
+        scan(&Table::new(tree), b"k", |key, _| {
+            assert_eq!(key[1..], seen.to_be_bytes());
+            seen += 1;
+        })
+        .unwrap();
+        assert_eq!(seen, 1000);
+    }
+}

@@ -2,6 +2,9 @@
 //! test moves. At its end it is taken down and its store audited, whatever the test looked at.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
+
+pub mod steps;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -18,12 +22,15 @@ use vetd::http::{HttpSettings, router};
 use vetd_actors::{Clock, Engine, EngineConfig, NewKey, TestClock};
 use vetd_model::workspace::Scopes;
 use vetd_model::{Mode, Realm, Timestamp, WorkspaceId};
-use vetd_storage::{SledStore, Store, StoreOptions, audit};
+use vetd_storage::{SledStore, Store, StoreOptions, WriteFault, audit};
 
 /// 22 November 2025, a little after half past eight in the morning, UTC.
 pub const NOON: Timestamp = Timestamp::from_seconds(1_763_800_000);
 /// Where links lead.
 pub const PUBLIC_URL: &str = "https://verify.example.com";
+
+/// Stands in for the disk's errors; empty for a disk that works.
+type FaultSlot = Arc<Mutex<Option<WriteFault>>>;
 
 /// A server under test.
 pub struct TestApp {
@@ -35,6 +42,8 @@ pub struct TestApp {
     pub key: String,
     /// How many bytes the disk has left, as the store is told.
     pub free_space: Arc<AtomicU64>,
+    /// Asked at each stage of each group of writes, if there is one.
+    pub write_fault: Arc<Mutex<Option<WriteFault>>>,
     dir: TempDir,
     config: EngineConfig,
     finished: bool,
@@ -49,11 +58,12 @@ impl TestApp {
         let dir = TempDir::new().unwrap();
         let clock = TestClock::new(NOON);
         let free_space = Arc::new(AtomicU64::new(u64::MAX));
-        let (engine, store, router) = open(dir.path(), &clock, &config, &free_space).await;
+        let write_fault = Arc::default();
+        let (engine, store, router) = open(dir.path(), &clock, &config, &free_space, &write_fault).await;
         let workspace = engine.create_workspace("default").await.unwrap();
         let realm = Realm { workspace: workspace.id, mode: Mode::Test };
         let key = make_key(&engine, realm, Scopes::ALL).await;
-        Self { router, engine, store, clock, key, free_space, dir, config, finished: false }
+        Self { router, engine, store, clock, key, free_space, write_fault, dir, config, finished: false }
     }
 
     /// Takes the server down in an orderly way and starts it again over the same folder, after
@@ -61,7 +71,7 @@ impl TestApp {
     pub async fn restart_after(mut self, pause: Duration) -> Self {
         self.stop().await;
         self.clock.advance(pause);
-        let (engine, store, router) = open(self.dir.path(), &self.clock, &self.config, &self.free_space).await;
+        let (engine, store, router) = open(self.dir.path(), &self.clock, &self.config, &self.free_space, &self.write_fault).await;
         (self.engine, self.store, self.router) = (engine, store, router);
         self
     }
@@ -75,6 +85,7 @@ impl TestApp {
     /// Takes the server down and audits its store.
     pub async fn finish(mut self) {
         self.free_space.store(u64::MAX, Ordering::SeqCst);
+        *self.write_fault.lock() = None;
         self.engine.shutdown(Duration::from_secs(60)).await;
         self.finished = true;
         let store = SledStore::open(StoreOptions::new(self.dir.path())).unwrap();
@@ -153,10 +164,7 @@ impl TestApp {
     pub async fn walk(&self, session: &Value) -> Answer {
         let token = text(&session["sdk_token"]);
         let mut answer = self.call_as(token, "POST", "/iframe/api/load", json!({})).await;
-        for (step, body) in [
-            ("consent", json!({ "accepted": true })),
-            ("data_entry", json!({ "fields": person() })),
-        ] {
+        for (step, body) in [("consent", json!({ "accepted": true })), ("data_entry", json!({ "fields": person() }))] {
             answer.expect(StatusCode::OK);
             answer = self.call_as(token, "POST", &format!("/iframe/api/steps/{step}"), body).await;
         }
@@ -208,10 +216,21 @@ async fn open(
     clock: &TestClock,
     config: &EngineConfig,
     free_space: &Arc<AtomicU64>,
+    write_fault: &Arc<Mutex<Option<WriteFault>>>,
 ) -> (Engine, Arc<SledStore>, Router) {
     let mut options = StoreOptions::new(dir);
     let free = Arc::clone(free_space);
     options.space_probe = Some(Arc::new(move || Ok(free.load(Ordering::SeqCst))));
+    let fault = Arc::clone(write_fault);
+    options.write_fault = Some(Arc::new(move |stage| {
+        let fault = fault.lock().clone();
+        fault.map_or(Ok(()), |fault| fault(stage))
+    }));
+    let fault = Arc::clone(write_fault);
+    options.write_fault = Some(Arc::new(move |stage| {
+        let fault = fault.lock().clone();
+        fault.map_or(Ok(()), |fault| fault(stage))
+    }));
     let store = SledStore::open(options).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let engine = Engine::start(Arc::clone(&store) as Arc<dyn Store>, clock, config.clone()).await.unwrap();

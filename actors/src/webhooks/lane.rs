@@ -105,9 +105,9 @@ impl Actor for Lane {
         state.write_down(&myself, now);
         let next = state.next_alarm();
         if rung {
-            state.alarm.answer(next)
+            state.alarm.answer(next);
         } else {
-            state.alarm.set(next)
+            state.alarm.set(next);
         }
         Ok(())
     }

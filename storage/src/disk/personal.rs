@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use vetd_model::secret::SessionSecret;
 use vetd_model::session::Personal;
 use vetd_model::submission::Submission;
 use vetd_model::{Realm, SessionId, Timestamp};
@@ -14,7 +15,6 @@ use crate::codec::{self, Blob, Damaged};
 use crate::disk::parts::{document_from, document_tag};
 use crate::keyring::bound;
 use crate::seal::Seal;
-use vetd_model::secret::SessionSecret;
 
 /// The label of the key that seals the record's personal part.
 const LABEL: &str = "record seal";

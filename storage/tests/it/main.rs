@@ -1,0 +1,12 @@
+//! The store on real folders: what is committed comes back, whatever happens in between.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
+mod audits;
+mod durability;
+mod faults;
+mod idempotency;
+mod lists;
+mod opening;
+mod round_trips;
+mod support;

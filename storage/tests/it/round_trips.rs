@@ -1,0 +1,398 @@
+//! Every kind of record comes back as it was committed, from a store opened again.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
+use vetd_model::flow::{DocumentKind, Flow, StepKind};
+use vetd_model::session::{CanceledBy, State, StepSet};
+use vetd_model::signature::WebhookSecret;
+use vetd_model::submission::Submission;
+use vetd_model::template::{Template, TemplateVersion};
+use vetd_model::test_outcome::TestOutcome;
+use vetd_model::webhook::{Delivery, Endpoint, EventFilter, Ordering};
+use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
+use vetd_model::{ApiKeyId, CheckId, EndpointId, EventId, Session, Status, TemplateId, Timestamp, WorkspaceId};
+use vetd_storage::{LiveSession, Store, StoreError, Write, audit};
+
+use crate::support::{NOW, OTHER, REALM, commit, make, minutes, moved, open, session, write};
+
+fn every_state() -> Vec<State> {
+    vec![
+        State::Created,
+        State::RequiresInput { accepted: StepSet::default().with(StepKind::Consent) },
+        State::Collecting { accepted: StepSet::default().with(StepKind::DataEntry) },
+        State::Checking { started: NOW },
+        State::Completed { at: NOW },
+        State::Failed { at: NOW },
+        State::RequiresReview { at: NOW },
+        State::Canceled { at: NOW, by: CanceledBy::Person },
+        State::Canceled { at: NOW, by: CanceledBy::Tenant },
+        State::Expired { at: NOW },
+    ]
+}
+
+fn every_outcome() -> Vec<Option<TestOutcome>> {
+    vec![
+        None,
+        Some(TestOutcome::Completed),
+        Some(TestOutcome::Failed),
+        Some(TestOutcome::FailedCheck { check: CheckKind::Age, code: "too_young".to_owned() }),
+        Some(TestOutcome::RequiresReview),
+        Some(TestOutcome::Expired),
+        Some(TestOutcome::RetryThenCompleted),
+    ]
+}
+
+/// A session with something in every field.
+fn rich(number: u64) -> Session {
+    let (mut rich, _) = session(REALM, number, &[("order", "A-1"), ("customer", "Grüße")]);
+    rich.attempts = 2;
+    rich.template.slug = "of-ours".to_owned();
+    rich.template.version = 41;
+    let code = Cow::Owned("blurred".to_owned());
+    rich.last_error = Some(LastError { code, message: Cow::Borrowed("Too blurred."), check: Some(CheckKind::Age) });
+    let statuses = [
+        CheckStatus::Passed,
+        CheckStatus::Failed,
+        CheckStatus::NeedsReview,
+        CheckStatus::Pending,
+        CheckStatus::Skipped,
+    ];
+    let check = |(place, status): (usize, CheckStatus)| CheckResult {
+        id: CheckId::from_bytes([u8::try_from(place).unwrap(); 16]),
+        kind: CheckKind::DataCompleteness,
+        finding: Finding { status, ..Finding::failed("gone", "It is gone.") },
+        started: NOW,
+        finished: NOW.after(minutes(1)),
+    };
+    rich.checks = statuses.into_iter().enumerate().map(check).collect();
+    rich.checks[0].finding = Finding::passed();
+    let personal = rich.personal.as_mut().unwrap();
+    personal.redirect_url = Some("https://example.com/done?x=1".to_owned());
+    let fields = BTreeMap::from([("first_name".to_owned(), "ANNA".to_owned()), ("empty".to_owned(), String::new())]);
+    let submissions = [
+        Submission::Consent { at: NOW },
+        Submission::DataEntry { fields },
+        Submission::DocumentUpload { document: DocumentKind::IdCard, country: "DE".to_owned() },
+        Submission::Selfie,
+        Submission::Liveness,
+    ];
+    personal.submissions = submissions.into_iter().map(|submission| (submission.kind(), submission)).collect();
+    rich
+}
+
+#[tokio::test]
+async fn sessions_in_every_state_and_with_every_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut sessions = Vec::new();
+    for state in every_state() {
+        sessions.push(Session { state, ..rich(sessions.len() as u64) });
+    }
+    for test_outcome in every_outcome() {
+        sessions.push(Session { test_outcome, ..rich(sessions.len() as u64) });
+    }
+    sessions.push(Session { personal: None, ..rich(sessions.len() as u64) });
+    let mut handles = Vec::new();
+    for session in &sessions {
+        handles.push(write(&store, None, session, &[]).await.unwrap());
+    }
+    drop(store);
+    let store = open(dir.path());
+    for (session, handle) in sessions.iter().zip(&handles) {
+        assert_eq!(store.session(REALM, session.id).await, Ok(Some((session.clone(), handle.clone()))));
+        assert_eq!(store.session(OTHER, session.id).await, Ok(None));
+    }
+    let (first, _) = store.session(REALM, sessions[0].id).await.unwrap().unwrap();
+    let (second, _) = store.session(REALM, sessions[1].id).await.unwrap().unwrap();
+    assert!(Arc::ptr_eq(&first.flow, &second.flow), "sessions share their flow");
+}
+
+#[tokio::test]
+async fn events_come_back_in_commit_order_and_by_identifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (first, handle) = make(&store, REALM, 1).await;
+    let (foreign, _) = make(&store, OTHER, 2).await;
+    let (mut second, updated) = moved(&first, State::RequiresInput { accepted: StepSet::default() });
+    let error = LastError { code: "late".into(), message: "Too late.".into(), check: None };
+    second.last_error = Some(error);
+    let handle = write(&store, Some(&handle), &second, std::slice::from_ref(&updated)).await.unwrap();
+    let (third, completed) = moved(&second, State::Completed { at: NOW });
+    write(&store, Some(&handle), &third, std::slice::from_ref(&completed)).await.unwrap();
+    assert_eq!(*store.durable_position().borrow(), 4);
+    drop(store);
+
+    let store = open(dir.path());
+    let events = store.events(REALM, 0, 10).unwrap();
+    let positions: Vec<u64> = events.iter().map(|event| event.position).collect();
+    assert_eq!(positions, [1, 3, 4]);
+    assert_eq!((&events[1].event, &events[2].event), (&updated, &completed));
+    assert_eq!(store.events(REALM, 1, 1).unwrap(), events[1..2]);
+    assert_eq!(store.events(REALM, 4, 10).unwrap(), []);
+    assert_eq!(store.event(REALM, completed.id).unwrap().as_ref(), Some(&events[2]));
+    assert_eq!(store.event(OTHER, completed.id).unwrap(), None);
+    assert_eq!(store.events(OTHER, 0, 10).unwrap()[0].event.session, foreign.id);
+    assert_eq!(audit(&store).violations, [""; 0]);
+}
+
+fn template(number: u8, slug: &str) -> Template {
+    let steps = json!([{ "type": "consent", "text": "Yes." }, { "type": "selfie" }]);
+    // A number whose nearest neighbours differ only in its last bit.
+    let config = json!({ "steps": steps, "theme": { "ratio": 0.1 + 0.2 } });
+    Template {
+        id: TemplateId::from_bytes([number; 16]),
+        realm: REALM,
+        name: format!("Template {number}"),
+        slug: slug.to_owned(),
+        draft: Arc::new(Flow::parse(&config, "flow_config").unwrap()),
+        latest_version: 0,
+        published_version: None,
+        archived_at: None,
+        created: NOW,
+        updated: NOW,
+    }
+}
+
+fn put(revision: u64, template: &Template) -> Write<'_> {
+    Write::Template { revision, template, previous_slug: None, frozen: None }
+}
+
+#[tokio::test]
+async fn templates_their_slugs_and_their_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (one, two) = (template(1, "one"), template(2, "two"));
+    commit(&store, vec![put(0, &one)]).await.unwrap();
+    commit(&store, vec![put(0, &two)]).await.unwrap();
+    assert_eq!(commit(&store, vec![put(0, &template(3, "one"))]).await, Err(StoreError::Conflict));
+
+    let mut published =
+        Template { slug: "uno".to_owned(), latest_version: 2, published_version: Some(2), ..one.clone() };
+    published.archived_at = Some(NOW);
+    for number in [1, 2] {
+        let flow = vetd_model::scaffold::flow();
+        let frozen = TemplateVersion { template: one.id, number, flow, created: NOW.after(minutes(u64::from(number))) };
+        let revision = u64::from(number);
+        let (template, previous_slug) = (&published, (number == 1).then_some("one"));
+        let write = Write::Template { revision, template, previous_slug, frozen: Some(&frozen) };
+        commit(&store, vec![write]).await.unwrap();
+    }
+    drop(store);
+
+    let store = open(dir.path());
+    let stored = store.template(REALM, one.id).await.unwrap().unwrap();
+    assert_eq!((stored.value, stored.revision), (published.clone(), 3));
+    assert_eq!(store.template(OTHER, one.id).await, Ok(None));
+    assert_eq!(store.template_by_slug(REALM, "uno"), Ok(Some(one.id)));
+    assert_eq!(store.template_by_slug(REALM, "one"), Ok(None));
+    assert_eq!(store.template_by_slug(OTHER, "uno"), Ok(None));
+    assert_eq!(store.templates(REALM), Ok(vec![two, published]));
+    let numbers: Vec<u32> = store.template_versions(REALM, one.id).unwrap().iter().map(|one| one.number).collect();
+    assert_eq!(numbers, [2, 1]);
+    let first = store.template_version(REALM, one.id, 1).unwrap().unwrap();
+    assert_eq!((first.flow, first.created), (vetd_model::scaffold::flow(), NOW.after(minutes(1))));
+    assert_eq!(store.template_version(REALM, one.id, 3), Ok(None));
+    assert_eq!(audit(&store).violations, [""; 0]);
+}
+
+#[tokio::test]
+async fn workspaces_settings_and_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    assert_eq!(store.settings(REALM).await.unwrap().revision, 0);
+    let id = WorkspaceId(1);
+    let workspace = Workspace { id, name: "Acme".into(), created: NOW, live_activated: true, suspended: false };
+    let settings = RealmSettings { default_template: Some(TemplateId::from_bytes([9; 16])) };
+    let key = ApiKey {
+        id: ApiKeyId::from_bytes([4; 16]),
+        hash: KeyHash([5; 32]),
+        prefix: "ak_test_abcd".into(),
+        name: "CI".into(),
+        realm: REALM,
+        scopes: Scopes::READ.union(Scopes::REVIEW),
+        created: NOW,
+        expires_at: Some(NOW.after(minutes(5))),
+        revoked_at: Some(NOW),
+    };
+    let all = |revision| {
+        vec![
+            Write::Workspace { revision, workspace: &workspace },
+            Write::Settings { revision, realm: REALM, settings: &settings },
+            Write::ApiKey { revision, key: &key },
+        ]
+    };
+    commit(&store, all(0)).await.unwrap();
+    commit(&store, all(1)).await.unwrap();
+    assert_eq!(commit(&store, all(1)).await, Err(StoreError::Conflict));
+    drop(store);
+
+    let store = open(dir.path());
+    let workspaces = store.workspaces().unwrap();
+    assert_eq!((workspaces.len(), &workspaces[0].value, workspaces[0].revision), (1, &workspace, 2));
+    let stored = store.settings(REALM).await.unwrap();
+    assert_eq!((stored.value, stored.revision), (settings, 2));
+    assert_eq!(store.settings(OTHER).await.unwrap().value, RealmSettings::default());
+    let keys = store.api_keys().unwrap();
+    assert_eq!((keys.len(), &keys[0].value, keys[0].revision), (1, &key, 2));
+}
+
+fn endpoint(number: u8) -> Endpoint {
+    use vetd_model::event::EventKind;
+    let only = EventFilter::Only(EventKind::ALL.to_vec());
+    Endpoint {
+        id: EndpointId::from_bytes([number; 16]),
+        realm: REALM,
+        url: "https://example.com/hook".into(),
+        events: if number == 1 { EventFilter::All } else { only },
+        description: (number == 1).then(|| "Ours".into()),
+        ordering: if number == 1 { Ordering::Session } else { Ordering::None },
+        secret: WebhookSecret::new([number; 32]),
+        disabled_at: (number == 2).then_some(NOW),
+        created: NOW,
+        updated: NOW,
+    }
+}
+
+fn delivery(position: u64) -> Delivery {
+    Delivery {
+        endpoint: EndpointId::from_bytes([1; 16]),
+        position,
+        event: EventId::from_bytes([8; 16]),
+        session: vetd_model::SessionId::from_bytes([9; 16]),
+        failures: 3,
+        head_since: Some(NOW),
+        due: (position == 4).then_some(NOW),
+    }
+}
+
+#[tokio::test]
+async fn endpoints_cursors_and_deliveries() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    make(&store, REALM, 1).await;
+    let (one, two) = (endpoint(1), endpoint(2));
+    commit(&store, vec![Write::Endpoint { revision: 0, endpoint: &one }]).await.unwrap();
+    make(&store, REALM, 2).await;
+    commit(&store, vec![Write::Endpoint { revision: 0, endpoint: &two }]).await.unwrap();
+    assert_eq!((store.cursor(one.id), store.cursor(two.id)), (Ok(1), Ok(2)), "a new endpoint gets what follows");
+
+    let filed = [delivery(3), delivery(4), delivery(300)];
+    commit(&store, filed.iter().map(Write::Delivery).collect()).await.unwrap();
+    let writes = vec![
+        Write::Cursor { endpoint: one.id, position: 300 },
+        Write::Endpoint { revision: 1, endpoint: &one },
+        Write::RemoveDelivery { endpoint: one.id, position: 3 },
+    ];
+    commit(&store, writes).await.unwrap();
+    drop(store);
+
+    let store = open(dir.path());
+    let endpoints: Vec<Endpoint> = store.endpoints().unwrap().into_iter().map(|stored| stored.value).collect();
+    assert_eq!(endpoints, [one.clone(), two.clone()]);
+    assert_eq!(store.cursor(one.id), Ok(300), "an edit leaves the cursor where it is");
+    assert_eq!(store.deliveries(one.id, 0, 10).unwrap(), filed[1..]);
+    assert_eq!(store.deliveries(one.id, 4, 10).unwrap(), filed[2..]);
+    assert_eq!(store.deliveries(one.id, 0, 1).unwrap(), filed[1..2]);
+
+    commit(&store, vec![Write::RemoveEndpoint { realm: REALM, id: one.id }]).await.unwrap();
+    let late = vec![Write::Cursor { endpoint: one.id, position: 9 }, Write::Delivery(&filed[0])];
+    commit(&store, late).await.unwrap();
+    assert_eq!(store.deliveries(one.id, 0, 10), Ok(vec![]));
+    assert_eq!(store.endpoints().unwrap().len(), 1);
+    assert_eq!(audit(&store).violations, [""; 0]);
+}
+
+#[tokio::test]
+async fn recovery_sees_live_sessions_of_all_realms_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut expected = Vec::new();
+    for (number, state) in (0..).zip(every_state()) {
+        for realm in [REALM, OTHER] {
+            let (mut session, _) = session(realm, number, &[]);
+            session.state = state.clone();
+            write(&store, None, &session, &[]).await.unwrap();
+            let checking = matches!(state, State::Checking { .. });
+            if let Some(deadline) = session.deadline() {
+                expected.push(LiveSession { realm, id: session.id, deadline, checking });
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    store
+        .live_sessions(&mut |live| {
+            assert_eq!(store.health(), Ok(()), "the store may be used meanwhile");
+            seen.push(live);
+        })
+        .unwrap();
+    seen.sort_by_key(|live| (live.id, live.realm));
+    expected.sort_by_key(|live| (live.id, live.realm));
+    assert_eq!(seen, expected);
+    assert_eq!(expected.len(), 8);
+}
+
+#[tokio::test]
+async fn a_move_that_only_changes_the_deadline_is_seen_by_recovery() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (mut session, handle) = make(&store, REALM, 1).await;
+    session.expires_at = Timestamp::from_seconds(5);
+    let handle = write(&store, Some(&handle), &session, &[]).await.unwrap();
+    let mut seen = Vec::new();
+    store.live_sessions(&mut |live| seen.push(live.deadline)).unwrap();
+    assert_eq!(seen, [Timestamp::from_seconds(5)]);
+    let (ended, event) = moved(&session, State::Expired { at: NOW });
+    write(&store, Some(&handle), &ended, &[event]).await.unwrap();
+    seen.clear();
+    store.live_sessions(&mut |live| seen.push(live.deadline)).unwrap();
+    assert_eq!((seen.len(), ended.status()), (0, Status::Expired));
+}
+
+#[tokio::test]
+async fn the_largest_sessions_come_back_and_sled_makes_no_stray_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut sessions = Vec::new();
+    for number in 0..24 {
+        let (mut session, event) = session(REALM, number, &[]);
+        // The widest characters that the contract's limits let in.
+        let metadata = (0..50).map(|entry| (format!("{entry:040}"), "𝔄".repeat(500))).collect();
+        session.personal.as_mut().unwrap().metadata = metadata;
+        let handle = write(&store, None, &session, &[event]).await.unwrap();
+        let (mut next, event) = moved(&session, State::RequiresInput { accepted: StepSet::default() });
+        if number % 2 == 0 {
+            next.personal.as_mut().unwrap().submissions.insert(StepKind::Selfie, Submission::Selfie);
+        }
+        let handle = write(&store, Some(&handle), &next, &[event]).await.unwrap();
+        if number % 4 == 0 {
+            // From many pieces to one.
+            let mut small = next.clone();
+            small.personal = None;
+            write(&store, Some(&handle), &small, &[]).await.unwrap();
+            next = small;
+        }
+        sessions.push(next);
+    }
+    drop(store);
+    let store = open(dir.path());
+    for session in &sessions {
+        assert_eq!(store.session(REALM, session.id).await.unwrap().unwrap().0, *session);
+    }
+    let stray = |sentence: &String| sentence.contains("files of their own") || sentence.contains("continuation");
+    assert_eq!(audit(&store).violations.iter().filter(|sentence| stray(sentence)).count(), 0);
+}
+
+#[tokio::test]
+async fn a_record_beyond_the_limit_is_refused_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let long = "x".repeat(300 * 1024);
+    let (session, event) = session(REALM, 1, &[("long", &long)]);
+    assert_eq!(write(&store, None, &session, &[event]).await, Err(StoreError::TooLarge));
+    assert_eq!(store.session(REALM, session.id).await, Ok(None));
+    assert_eq!(store.events(REALM, 0, 10), Ok(vec![]));
+}
