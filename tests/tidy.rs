@@ -23,7 +23,11 @@ fn dependencies(manifest: &str) -> Vec<String> {
     let manifest = read(manifest);
     let section = manifest.split("\n[dependencies]\n").nth(1).expect("a list of dependencies");
     let lines = section.lines().take_while(|line| !line.starts_with('['));
-    lines.filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    lines
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn sources(folder: &str) -> Vec<PathBuf> {
@@ -119,7 +123,9 @@ fn every_setting_is_documented() {
 
 #[test]
 fn every_link_between_the_documents_leads_somewhere() {
-    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/errors.md"] {
+    for page in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/errors.md"]
+    {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.starts_with("http")) {

@@ -1,5 +1,7 @@
 //! For the operator's probes.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
 use serde_json::json;
 use vetd_actors::EngineError;
@@ -13,8 +15,11 @@ pub(super) async fn alive() -> Answer {
     reply::ok(&json!({ "status": "alive" }))
 }
 
-/// The store takes writes.
+/// The store takes writes, and the server is not about to end.
 pub(super) async fn ready(State(front): State<Shared>) -> Answer {
+    if !front.settings.open.load(Ordering::Relaxed) {
+        return Err(Problem::unavailable("the server is about to end".to_owned(), 5));
+    }
     match front.engine.health() {
         Ok(()) => reply::ok(&json!({ "status": "ready" })),
         Err(EngineError::Unavailable { for_the_log, retry_after }) => {

@@ -1,7 +1,7 @@
 //! The front door over HTTP: who may pass, what the request says, what is answered.
 //!
-//! Every handler reads as: extract, engine call, render. [`frame`] puts a request identifier, a
-//! log line and the error envelope around all of them; [`auth`] decides who passes; [`mutation`]
+//! Every handler reads as: extract, engine call, render. `frame` puts a request identifier, a
+//! log line and the error envelope around all of them; `auth` decides who passes; `mutation`
 //! does each change at most once for its `Idempotency-Key`.
 
 mod auth;
@@ -26,6 +26,7 @@ mod verifications;
 mod webhook_endpoints;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
@@ -48,6 +49,8 @@ pub struct HttpSettings {
     pub iframe_body_limit: usize,
     /// The most requests under way at once; the next one is told to come back.
     pub max_in_flight: usize,
+    /// False from the moment on that the server is about to end: `/readyz` says so.
+    pub open: Arc<AtomicBool>,
 }
 
 impl HttpSettings {
@@ -60,6 +63,7 @@ impl HttpSettings {
             v1_body_limit: 512 * 1024,
             iframe_body_limit: 128 * 1024,
             max_in_flight: 4096,
+            open: Arc::new(AtomicBool::new(true)),
         }
     }
 }

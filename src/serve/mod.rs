@@ -2,7 +2,6 @@
 
 mod door;
 mod first_start;
-mod front;
 mod settings;
 mod signals;
 pub mod store;
@@ -15,7 +14,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -29,7 +28,7 @@ pub use signals::Signals;
 
 use self::first_start::Key;
 use crate::failure::Failure;
-use crate::http::HttpSettings;
+use crate::http::{HttpSettings, router};
 use crate::out;
 
 /// How long a client may take to send a request's head.
@@ -53,9 +52,9 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
         signal = signals.next() => return Err(Failure::other(format!("ended by {signal} during the start"))),
     };
 
-    let ready = Arc::new(AtomicBool::new(true));
     let http = HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback());
-    let router = front::router(engine.clone(), http, Arc::clone(&ready));
+    let open = Arc::clone(&http.open);
+    let router = router(engine.clone(), http);
     // Connections get most of the grace; the engine always has some of it left.
     let drain = settings.grace() * 3 / 4;
     let door = Door { clock: Arc::clone(&clock), connections: settings.args.connections, head_time: HEAD_TIME, drain };
@@ -68,7 +67,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
         signal = signals.next() => signal,
     };
     tracing::info!(signal, "ending: no new connections, open requests may finish");
-    ready.store(false, Ordering::Relaxed);
+    open.store(false, Ordering::Relaxed);
     let told_at = clock.now();
     let _ = told.send(());
     let orderly = async {
