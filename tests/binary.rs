@@ -1,90 +1,10 @@
 //! The real program: started, used, ended, started again.
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+mod program;
 
+use program::{BOOTSTRAP_KEY, Program, ended, serve, serve_with_key, vetd};
 use serde_json::Value;
-
-/// A key for tests that bring their own.
-const BOOTSTRAP_KEY: &str = "ak_test_0123456789abcdefghijklmn";
-
-/// A running program; killed if a test ends early.
-struct Program {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-impl Program {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Self { child, out }
-    }
-
-    /// Reads lines up to and including the first one that holds `text`.
-    fn read_to(&mut self, text: &str) -> String {
-        let mut line = String::new();
-        while !line.contains(text) {
-            line.clear();
-            assert!(self.out.read_line(&mut line).unwrap() > 0, "the program ended before it printed {text:?}");
-        }
-        line
-    }
-
-    /// The address that it says it listens on.
-    fn address(&mut self) -> String {
-        let line = self.read_to("listening on");
-        line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches('/').to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
-    }
-
-    /// Asks it to end; what it still printed, and how it ended.
-    fn end(mut self, signal: &str) -> (String, ExitStatus) {
-        self.signal(signal);
-        self.wait()
-    }
-
-    fn wait(&mut self) -> (String, ExitStatus) {
-        let mut rest = String::new();
-        self.out.read_to_string(&mut rest).unwrap();
-        (rest, self.child.wait().unwrap())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn vetd(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vetd"));
-    // What the developer's shell sets must not reach a test.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VETD_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments);
-    command
-}
-
-fn serve(data: &Path) -> Command {
-    let mut command = vetd(&["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]);
-    command.arg(data);
-    command
-}
-
-/// How a command ends that does not run on, and what it says about it.
-fn ended(mut command: Command) -> (Option<i32>, String) {
-    let output = command.output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
 
 async fn healthz(address: &str) -> reqwest::StatusCode {
     reqwest::get(format!("{address}/healthz")).await.unwrap().status()
@@ -129,9 +49,7 @@ async fn a_first_start_shows_a_key_once_and_a_second_start_finds_everything() {
 async fn a_key_from_the_environment_is_adopted_and_not_shown() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let mut command = serve(dir.path());
-        command.env("VETD_BOOTSTRAP_TEST_KEY", BOOTSTRAP_KEY);
-        let mut program = Program::start(command);
+        let mut program = Program::start(serve_with_key(dir.path()));
         let address = program.address();
         create_session(&address, BOOTSTRAP_KEY).await;
         let (printed, status) = program.end("TERM");
@@ -143,9 +61,7 @@ async fn a_key_from_the_environment_is_adopted_and_not_shown() {
 #[tokio::test]
 async fn listen_registers_itself_prints_what_arrives_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = serve(dir.path());
-    command.env("VETD_BOOTSTRAP_TEST_KEY", BOOTSTRAP_KEY);
-    let mut server = Program::start(command);
+    let mut server = Program::start(serve_with_key(dir.path()));
     let address = server.address();
     let listen = ["listen", "--port", "0", "--count", "1", "--url", &address, "--api-key", BOOTSTRAP_KEY];
     let mut listener = Program::start(vetd(&listen));

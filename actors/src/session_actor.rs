@@ -206,7 +206,8 @@ impl SessionState {
     }
 
     /// Makes a transition durable, adopts it, and performs its effects. After an error the
-    /// session is read again before anything else is decided.
+    /// session is read again before anything else is decided: what could not be written may have
+    /// been the checks' result, and only a session that is read again has its checks run again.
     async fn commit(
         &mut self,
         transition: Transition,
@@ -228,7 +229,7 @@ impl SessionState {
                 self.perform(transition.effects);
                 Ok(())
             }
-            Err(error @ (StoreError::Full | StoreError::TooLarge)) => {
+            Err(error @ StoreError::TooLarge) => {
                 self.known = before;
                 Err(error.into())
             }

@@ -129,13 +129,14 @@ pub struct CheckResult {
     pub finished: Timestamp,
 }
 
-/// Why an attempt did not complete: shown on the session and in events, so nothing personal.
+/// Why an attempt did not complete: shown on the session and in events, so nothing personal. Its
+/// fields stand in the order of RFC 8785.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LastError {
+    /// The check that said so, where one did.
+    pub check: Option<CheckKind>,
     /// The check's code, or one of the engine's own.
     pub code: Cow<'static, str>,
     /// For people.
     pub message: Cow<'static, str>,
-    /// The check that said so, where one did.
-    pub check: Option<CheckKind>,
 }

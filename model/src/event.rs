@@ -241,11 +241,12 @@ fn salt(session: &Session, sequence: u32) -> Option<[u8; 16]> {
     Some(personal.secret.derive_short("event salt", u64::from(sequence)))
 }
 
-/// SHA-256 of the 16 salt bytes followed by the RFC 8785 canonical JSON of `data`.
+/// SHA-256 of the 16 salt bytes followed by the RFC 8785 canonical JSON of `data`, which is what
+/// serde_json writes of a [`ListShape`].
 #[must_use]
 pub fn data_hash(salt: Option<&[u8; 16]>, data: &Data<'_>) -> Hash {
     #[expect(clippy::expect_used, reason = "data holds strings, integers, booleans and nulls only")]
-    let canonical = serde_json_canonicalizer::to_vec(data).expect("plain JSON is canonicalizable");
+    let canonical = serde_json::to_vec(data).expect("plain values have a JSON form");
     let mut digest = Sha256::new();
     if let Some(salt) = salt {
         digest.update(salt);

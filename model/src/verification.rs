@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::check::{CheckResult, LastError};
@@ -45,25 +45,29 @@ impl Moment {
 }
 
 /// The shape of a verification in lists and in events. Holds no check details and no URL.
+///
+/// Its fields, and those of [`LastError`], stand in the order of RFC 8785, and everything in it is
+/// a string, a whole number, a boolean or null: so what serde_json writes of it is its canonical
+/// form, and hashing an event needs no canonicalizer. A test holds it against one.
 #[derive(Debug, Serialize)]
 pub struct ListShape<'a> {
+    attempts: u32,
+    created: Timestamp,
+    decided_at: Option<Timestamp>,
+    expires_at: Timestamp,
     id: VerificationId,
+    last_error: Option<&'a LastError>,
+    livemode: bool,
+    metadata: Option<Metadata<'a>>,
     object: &'static str,
+    redacted_at: Option<Timestamp>,
+    review: Option<()>,
     session_id: SessionId,
     status: Status,
-    livemode: bool,
     template_id: TemplateId,
     template_slug: &'a str,
     template_version: u32,
-    metadata: Option<&'a BTreeMap<String, String>>,
-    last_error: Option<&'a LastError>,
-    attempts: u32,
-    created: Timestamp,
     updated: Timestamp,
-    decided_at: Option<Timestamp>,
-    expires_at: Timestamp,
-    redacted_at: Option<Timestamp>,
-    review: Option<()>,
 }
 
 impl<'a> ListShape<'a> {
@@ -71,24 +75,40 @@ impl<'a> ListShape<'a> {
     #[must_use]
     pub fn new(session: &'a Session, moment: &'a Moment) -> Self {
         Self {
+            attempts: moment.attempts,
+            created: session.created,
+            decided_at: moment.decided_at,
+            expires_at: moment.expires_at,
             id: session.id.verification(),
+            last_error: moment.last_error.as_ref(),
+            livemode: session.realm.mode.is_live(),
+            metadata: session.personal.as_ref().map(|personal| Metadata(&personal.metadata)),
             object: "verification",
+            redacted_at: None,
+            review: None,
             session_id: session.id,
             status: moment.status,
-            livemode: session.realm.mode.is_live(),
             template_id: session.template.id,
             template_slug: &session.template.slug,
             template_version: session.template.version,
-            metadata: session.personal.as_ref().map(|personal| &personal.metadata),
-            last_error: moment.last_error.as_ref(),
-            attempts: moment.attempts,
-            created: session.created,
             updated: moment.updated,
-            decided_at: moment.decided_at,
-            expires_at: moment.expires_at,
-            redacted_at: None,
-            review: None,
         }
+    }
+}
+
+/// Metadata with its keys in the order of RFC 8785: by UTF-16 code units.
+#[derive(Debug)]
+struct Metadata<'a>(&'a BTreeMap<String, String>);
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The map is sorted by UTF-8, which differs only where a key leaves the basic plane.
+        if self.0.keys().all(|key| key.chars().all(|letter| letter <= '\u{ffff}')) {
+            return serializer.collect_map(self.0);
+        }
+        let mut entries: Vec<_> = self.0.iter().collect();
+        entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+        serializer.collect_map(entries)
     }
 }
 

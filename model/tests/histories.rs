@@ -36,6 +36,7 @@ enum Ask {
 
 #[derive(Debug, Clone)]
 struct History {
+    metadata: BTreeMap<String, String>,
     flow: Arc<Flow>,
     mode: Mode,
     outcome: Option<TestOutcome>,
@@ -114,10 +115,12 @@ prop_compose! {
         flow in flows(),
         live: bool,
         outcome in outcomes(),
+        // Any letters at all: the canonical form sorts and escapes them.
+        metadata in prop::collection::btree_map("\\PC{1,3}|[\u{e000}-\u{ffff}\u{10000}-\u{10100}]{1,2}", any::<String>(), 0..5),
         steps in prop::collection::vec((asks(), (0u64..90_000).prop_map(Duration::from_millis)), 1..40),
     ) -> History {
         let outcome = if live { None } else { outcome };
-        History { flow, mode: Mode::from_livemode(live), outcome, steps }
+        History { metadata, flow, mode: Mode::from_livemode(live), outcome, steps }
     }
 }
 
@@ -126,7 +129,7 @@ fn birth(history: &History) -> Transition {
     let birth = Birth { id: SessionId::new(BORN, [7; 10]), realm, secret: SessionSecret::new([9; 32]), at: BORN };
     let request = NewSession {
         template: TemplateChoice::Default,
-        metadata: BTreeMap::from([("customer_id".to_owned(), "cus_123".to_owned())]),
+        metadata: history.metadata.clone(),
         redirect_url: None,
         expires_in: None,
         test_outcome: history.outcome.clone(),

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
 
+pub mod faulty_disk;
 pub mod steps;
 
 use std::path::Path;
@@ -28,9 +29,6 @@ use vetd_storage::{SledStore, Store, StoreOptions, WriteFault, audit};
 pub const NOON: Timestamp = Timestamp::from_seconds(1_763_800_000);
 /// Where links lead.
 pub const PUBLIC_URL: &str = "https://verify.example.com";
-
-/// Stands in for the disk's errors; empty for a disk that works.
-type FaultSlot = Arc<Mutex<Option<WriteFault>>>;
 
 /// A server under test.
 pub struct TestApp {
@@ -221,11 +219,6 @@ async fn open(
     let mut options = StoreOptions::new(dir);
     let free = Arc::clone(free_space);
     options.space_probe = Some(Arc::new(move || Ok(free.load(Ordering::SeqCst))));
-    let fault = Arc::clone(write_fault);
-    options.write_fault = Some(Arc::new(move |stage| {
-        let fault = fault.lock().clone();
-        fault.map_or(Ok(()), |fault| fault(stage))
-    }));
     let fault = Arc::clone(write_fault);
     options.write_fault = Some(Arc::new(move |stage| {
         let fault = fault.lock().clone();

@@ -149,7 +149,8 @@ impl LaneState {
                 }
                 self.queue.read_to(found.position);
             }
-            if events.len() < WINDOW {
+            // A page may be short of a damaged event, so only an empty one is the end.
+            if events.is_empty() {
                 // The rest up to `durable` is other realms'.
                 self.queue.read_to(durable);
             }

@@ -10,6 +10,7 @@ mod target;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use vetd_model::EndpointId;
@@ -21,6 +22,10 @@ use crate::engine::EngineConfig;
 use crate::error::EngineError;
 use crate::webhooks::lane::{Lane, LaneContext, LaneMsg};
 use crate::webhooks::sender::Sender;
+
+/// When a lane that failed, or could not start, is opened again: the store is away for a moment
+/// while it is reopened after an error of the disk.
+const OPEN_AGAIN: Duration = Duration::from_secs(5);
 
 /// The deliveries' handle.
 #[derive(Debug)]
@@ -73,11 +78,15 @@ enum DispatcherMsg {
     Advanced,
     Changed(Box<Endpoint>),
     Removed(EndpointId),
+    /// A lane that is away is to be opened again.
+    Again(EndpointId),
 }
 
 struct DispatcherState {
     context: Arc<LaneContext>,
     lanes: HashMap<EndpointId, (Endpoint, ActorRef<LaneMsg>)>,
+    /// Endpoints whose lane is away for the moment.
+    away: HashMap<EndpointId, Endpoint>,
 }
 
 struct Dispatcher;
@@ -104,7 +113,7 @@ impl Actor for Dispatcher {
         for endpoint in endpoints {
             myself.send_message(DispatcherMsg::Changed(Box::new(endpoint)))?;
         }
-        Ok(DispatcherState { context, lanes: HashMap::new() })
+        Ok(DispatcherState { context, lanes: HashMap::new(), away: HashMap::new() })
     }
 
     async fn handle(
@@ -116,7 +125,13 @@ impl Actor for Dispatcher {
         match message {
             DispatcherMsg::Advanced => state.lanes.values().for_each(|(_, lane)| tell(lane, LaneMsg::Wake)),
             DispatcherMsg::Changed(endpoint) => state.open(&myself, *endpoint).await,
+            DispatcherMsg::Again(id) => {
+                if let Some(endpoint) = state.away.remove(&id) {
+                    state.open(&myself, endpoint).await;
+                }
+            }
             DispatcherMsg::Removed(id) => {
+                state.away.remove(&id);
                 if let Some((_, lane)) = state.lanes.remove(&id) {
                     lane.stop(None);
                 }
@@ -137,7 +152,7 @@ impl Actor for Dispatcher {
                 && let Some((endpoint, _)) = state.lanes.remove(&id)
             {
                 tracing::error!(endpoint = %id, %error, "a webhook lane failed; it resumes from its cursor");
-                state.open(&myself, endpoint).await;
+                state.open_later(&myself, endpoint);
             }
         }
         Ok(())
@@ -147,6 +162,7 @@ impl Actor for Dispatcher {
 impl DispatcherState {
     async fn open(&mut self, myself: &ActorRef<DispatcherMsg>, endpoint: Endpoint) {
         let id = endpoint.id;
+        self.away.remove(&id);
         if let Some((known, lane)) = self.lanes.get_mut(&id) {
             *known = endpoint.clone();
             return tell(lane, LaneMsg::Changed(Box::new(endpoint)));
@@ -154,8 +170,22 @@ impl DispatcherState {
         let arguments = (Arc::clone(&self.context), endpoint.clone());
         match Actor::spawn_linked(None, Lane, arguments, myself.get_cell()).await {
             Ok((lane, _)) => drop(self.lanes.insert(id, (endpoint, lane))),
-            Err(error) => tracing::error!(endpoint = %id, %error, "a webhook lane could not start"),
+            Err(error) => {
+                tracing::error!(endpoint = %id, %error, "a webhook lane could not start; tried again");
+                self.open_later(myself, endpoint);
+            }
         }
+    }
+
+    fn open_later(&mut self, myself: &ActorRef<DispatcherMsg>, endpoint: Endpoint) {
+        let (clock, dispatcher, id) = (Arc::clone(&self.context.clock), myself.clone(), endpoint.id);
+        self.away.insert(id, endpoint);
+        tokio::spawn(async move {
+            clock.sleep_until(clock.now().after(OPEN_AGAIN)).await;
+            if dispatcher.send_message(DispatcherMsg::Again(id)).is_err() {
+                tracing::debug!("deliveries have stopped; the next start reads the endpoints again");
+            }
+        });
     }
 }
 
