@@ -1,5 +1,7 @@
 //! One test for each sentence of the seed that states a behaviour, in the seed's order.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod common;
 
 use axum::Router;
@@ -63,8 +65,7 @@ async fn your_server_creates_it_the_user_completes_it_inside_the_iframe_the_plat
     let record = app.verification(&session).await;
     assert_eq!((&record["status"], &record["session_id"]), (&json!("completed"), &session["id"]));
 
-    let expected =
-        ["verification.created", "verification.updated", "verification.updated", "verification.completed"];
+    let expected = ["verification.created", "verification.updated", "verification.updated", "verification.completed"];
     for (sequence, kind) in (1..).zip(expected) {
         let (headers, body) = next_hit(&mut hits).await;
         let event: Value = serde_json::from_slice(&body).unwrap();
@@ -413,6 +414,7 @@ async fn list_get_v1_verifications_status_requires_review_limit_50() {
     let app = TestApp::start().await;
     let mut waiting = Vec::new();
     for outcome in ["requires_review", "completed", "requires_review", "failed"] {
+        app.clock.advance(Duration::from_secs(1));
         let session = app.create(json!({ "test_outcome": outcome })).await;
         app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
         if outcome == "requires_review" {

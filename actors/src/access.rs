@@ -160,9 +160,9 @@ impl Engine {
 
     async fn put_workspace(&self, stored: Stored<Workspace>) -> Result<Workspace, EngineError> {
         let write = Write::Workspace { revision: stored.revision, workspace: &stored.value };
-        self.inner.store.commit(Commit { writes: vec![write], idempotency: None }).await?;
-        let next = Stored { value: stored.value.clone(), revision: stored.revision + 1 };
-        self.inner.access.workspaces.write().insert(next.value.id, next);
+        let done = self.inner.store.commit(Commit { writes: vec![write], idempotency: None }).await;
+        self.follow_access();
+        done?;
         Ok(stored.value)
     }
 
@@ -188,10 +188,12 @@ impl Engine {
             let message = "must be ak_test_ (for test mode) or ak_live_ and 24 to 64 letters or digits";
             return Err(Refusal::field("key", message).into());
         }
-        if self.inner.access.keys.read().contains_key(&hash_of(key)) {
-            return Ok(());
+        let filed = self.inner.access.keys.read().get(&hash_of(key)).cloned();
+        match filed {
+            Some(filed) if filed.value.is_valid(self.now()) => Ok(()),
+            Some(_) => Err(Refusal::field("key", "was revoked or has ended; choose another one").into()),
+            None => self.file_key(key, new).await.map(drop),
         }
-        self.file_key(key, new).await.map(drop)
     }
 
     async fn file_key(&self, key: &str, new: NewKey) -> Result<ApiKey, EngineError> {
@@ -231,10 +233,21 @@ impl Engine {
 
     async fn put_key(&self, stored: Stored<ApiKey>) -> Result<ApiKey, EngineError> {
         let write = Write::ApiKey { revision: stored.revision, key: &stored.value };
-        self.inner.store.commit(Commit { writes: vec![write], idempotency: None }).await?;
-        let next = Stored { value: stored.value.clone(), revision: stored.revision + 1 };
-        self.inner.access.keys.write().insert(next.value.hash, Arc::new(next));
+        let done = self.inner.store.commit(Commit { writes: vec![write], idempotency: None }).await;
+        self.follow_access();
+        done?;
         Ok(stored.value)
+    }
+
+    /// Makes memory follow what the store says, also after a commit whose outcome is unknown.
+    fn follow_access(&self) {
+        match Access::load(self.inner.store.as_ref()) {
+            Ok(fresh) => {
+                *self.inner.access.keys.write() = fresh.keys.into_inner();
+                *self.inner.access.workspaces.write() = fresh.workspaces.into_inner();
+            }
+            Err(error) => tracing::error!(%error, "keys and workspaces may be stale until the next change or start"),
+        }
     }
 }
 

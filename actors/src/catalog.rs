@@ -114,7 +114,7 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let _alone = self.inner.catalog.change.lock().await;
         self.require_free_slug(realm, &new.slug)?;
-        if self.inner.store.templates(realm)?.len() >= TEMPLATE_LIMIT {
+        if self.inner.store.template_ids(realm)?.len() >= TEMPLATE_LIMIT {
             return Err(EngineError::refused(
                 ErrorCode::InvalidState,
                 "The workspace has 1,000 templates, the most it can.",
@@ -206,33 +206,20 @@ impl Engine {
         Ok(TemplateView { template, is_default })
     }
 
-    /// All templates of a realm, newest first; at most 1,000.
+    /// The identifiers of all templates of a realm, newest first; at most 1,000.
     ///
     /// # Errors
     /// The store's.
-    pub async fn templates(&self, realm: Realm) -> Result<Vec<TemplateView>, EngineError> {
-        let default = self.inner.store.settings(realm).await?.value.default_template;
-        let view = |template: Template| TemplateView { is_default: default == Some(template.id), template };
-        Ok(self.inner.store.templates(realm)?.into_iter().map(view).collect())
+    pub fn template_ids(&self, realm: Realm) -> Result<Vec<TemplateId>, EngineError> {
+        Ok(self.inner.store.template_ids(realm)?)
     }
 
-    /// All versions of a template, newest first, or the one with this number.
+    /// One frozen version of a template.
     ///
     /// # Errors
     /// `not_found`; the store's.
-    pub async fn template_versions(
-        &self,
-        realm: Realm,
-        id: TemplateId,
-        number: Option<u32>,
-    ) -> Result<(Template, Vec<TemplateVersion>), EngineError> {
-        let template = self.stored_template(realm, id).await?.value;
-        let store = &self.inner.store;
-        let versions = match number {
-            None => store.template_versions(realm, id)?,
-            Some(number) => vec![store.template_version(realm, id, number)?.ok_or_else(no_such_template)?],
-        };
-        Ok((template, versions))
+    pub fn template_version(&self, realm: Realm, id: TemplateId, number: u32) -> Result<TemplateVersion, EngineError> {
+        self.inner.store.template_version(realm, id, number)?.ok_or_else(no_such_template)
     }
 
     async fn stored_template(&self, realm: Realm, id: TemplateId) -> Result<Stored<Template>, EngineError> {

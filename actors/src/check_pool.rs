@@ -13,6 +13,7 @@ use vetd_model::{Session, Timestamp};
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::registry::SessionKey;
+use crate::root::Root;
 use crate::session_actor::SessionMsg;
 use crate::shard::ShardMsg;
 
@@ -24,8 +25,8 @@ pub(crate) struct CheckPool {
 
 impl CheckPool {
     /// Starts the pool with at most `threads` runs at a time.
-    pub(crate) async fn start(clock: Arc<dyn Clock>, threads: usize) -> Result<Self, EngineError> {
-        let started = Actor::spawn(None, Pool, (clock, threads.max(1))).await;
+    pub(crate) async fn start(root: &Root, clock: Arc<dyn Clock>, threads: usize) -> Result<Self, EngineError> {
+        let started = Actor::spawn_linked(None, Pool, (clock, threads.max(1)), root.get_cell()).await;
         let (actor, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { actor })
     }

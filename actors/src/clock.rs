@@ -13,8 +13,11 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// Resolves once [`Self::now`] is at or after `at`, also when the clock was stepped or the
-    /// machine slept meanwhile.
+    /// machine slept meanwhile: for deadlines.
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
+
+    /// Resolves after this much time, however the clock is stepped: for time-outs.
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// The machine's clock, shifted by a fixed offset.
@@ -58,6 +61,11 @@ impl Clock for SystemClock {
             }
         })
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the port")]
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(pause))
+    }
 }
 
 /// A clock that moves when a test says so: stored deadlines, timers and backoff move together.
@@ -97,5 +105,9 @@ impl Clock for TestClock {
                 std::future::pending::<()>().await;
             }
         })
+    }
+
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
+        self.sleep_until(self.now().after(pause))
     }
 }

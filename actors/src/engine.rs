@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
-use vetd_storage::{Page, SessionQuery, Store};
+use vetd_storage::{FatalHook, Page, SessionQuery, Store};
 use zeroize::Zeroizing;
 
 use crate::access::Access;
@@ -19,11 +19,12 @@ use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
+use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EngineConfig {
     /// Registry shards; a few for each core.
     pub shards: usize,
@@ -34,6 +35,9 @@ pub struct EngineConfig {
     /// True if test-mode webhooks may go to loopback addresses: on a server that itself
     /// listens there.
     pub loopback_webhooks: bool,
+    /// Called with the reason if a part of the engine fails that nothing can revive: the
+    /// process should end, since its next start recovers everything.
+    pub on_fatal: Option<FatalHook>,
 }
 
 /// The engine. Cheap to clone; every clone is the same engine.
@@ -53,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) webhooks: Webhooks,
     context: Arc<Context>,
     registry: Registry,
+    root: Root,
 }
 
 impl Engine {
@@ -67,10 +72,11 @@ impl Engine {
         config: EngineConfig,
     ) -> Result<Self, EngineError> {
         let access = Access::load(store.as_ref())?;
-        let checks = CheckPool::start(Arc::clone(&clock), config.check_threads).await?;
+        let root = root::start(config.on_fatal.clone()).await?;
+        let checks = CheckPool::start(&root, Arc::clone(&clock), config.check_threads).await?;
         let context = Arc::new(Context { store: Arc::clone(&store), clock: Arc::clone(&clock), checks });
-        let registry = Registry::start(&context, &config).await?;
-        let webhooks = Webhooks::start(Arc::clone(&store), Arc::clone(&clock), &config).await?;
+        let registry = Registry::start(&root, &context, &config).await?;
+        let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), &config).await?;
         let engine = Self {
             inner: Arc::new(Inner {
                 store,
@@ -83,6 +89,7 @@ impl Engine {
                 webhooks,
                 context,
                 registry,
+                root,
             }),
         };
         tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner)));
@@ -95,6 +102,7 @@ impl Engine {
         inner.context.checks.stop();
         inner.registry.drain(inner.clock.as_ref(), grace).await;
         inner.webhooks.stop().await;
+        inner.root.stop(None);
         if let Err(error) = inner.store.close().await {
             tracing::error!(%error, "the store did not close cleanly; nothing acknowledged is lost");
         }
@@ -133,7 +141,8 @@ impl Engine {
     }
 
     /// Makes a session. Its answer is not filed as bytes: a replay makes it again from the
-    /// session, so `render` must depend on nothing that changes.
+    /// session and from `public_url`, the base of its links, so `render` must depend on nothing
+    /// else that changes.
     ///
     /// # Errors
     /// The rules' refusal, the store's.
@@ -141,6 +150,7 @@ impl Engine {
         &self,
         realm: Realm,
         new: NewSession,
+        public_url: String,
         claim: Option<Claim>,
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
@@ -150,7 +160,7 @@ impl Engine {
         let key = SessionKey { realm, id: birth.id };
         let birth = Box::new(new.build(birth, template, flow)?);
         let (reply, answer) = oneshot::channel();
-        self.inner.registry.deliver(key, SessionMsg::Create { birth, claim, render, reply })?;
+        self.inner.registry.deliver(key, SessionMsg::Create { birth, public_url, claim, render, reply })?;
         await_answer(answer).await
     }
 

@@ -119,7 +119,7 @@ impl Engine {
     }
 
     async fn await_twin(&self, outcome: &mut watch::Receiver<Option<Outcome>>) -> Result<Once, EngineError> {
-        let patience = self.inner.clock.sleep_until(self.now().after(TWIN_PATIENCE));
+        let patience = self.inner.clock.sleep(TWIN_PATIENCE);
         tokio::select! {
             settled = settle(outcome, Once::Twin) => settled,
             () = patience => Err(EngineError::refused(

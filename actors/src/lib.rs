@@ -16,6 +16,7 @@ mod idempotency;
 mod registry;
 mod reply;
 mod residents;
+mod root;
 mod session_actor;
 mod shard;
 mod webhook_api;

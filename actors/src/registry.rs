@@ -1,5 +1,6 @@
 //! The registry: which shard owns which session.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use vetd_model::{Realm, SessionId, Timestamp};
 
 use crate::engine::EngineConfig;
 use crate::error::EngineError;
+use crate::root::Root;
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::{Shard, ShardArguments, ShardMsg};
 
@@ -34,20 +36,25 @@ fn shard_of(id: SessionId, shards: usize) -> usize {
 
 impl Registry {
     /// Starts the shards with every live session's deadline.
-    pub(crate) async fn start(context: &Arc<Context>, config: &EngineConfig) -> Result<Self, EngineError> {
+    pub(crate) async fn start(root: &Root, context: &Arc<Context>, config: &EngineConfig) -> Result<Self, EngineError> {
         let count = config.shards.max(1);
         let mut deadlines: Vec<Vec<(SessionKey, Timestamp)>> = vec![Vec::new(); count];
+        let mut interrupted: Vec<HashSet<SessionKey>> = vec![HashSet::new(); count];
         context.store.live_sessions(&mut |live| {
             let key = SessionKey { realm: live.realm, id: live.id };
+            let shard = shard_of(live.id, count);
             // Interrupted checks are run again by whoever loads the session: ring it now.
             let at = if live.checking { Timestamp::default() } else { live.deadline };
-            deadlines[shard_of(live.id, count)].push((key, at));
+            deadlines[shard].push((key, at));
+            if live.checking {
+                interrupted[shard].insert(key);
+            }
         })?;
         let resident_limit = config.resident_limit.div_ceil(count).max(1);
         let mut shards = Vec::with_capacity(count);
-        for deadlines in deadlines {
-            let arguments = ShardArguments { context: Arc::clone(context), resident_limit, deadlines };
-            let started = Actor::spawn(None, Shard, arguments).await;
+        for (deadlines, interrupted) in deadlines.into_iter().zip(interrupted) {
+            let arguments = ShardArguments { context: Arc::clone(context), resident_limit, deadlines, interrupted };
+            let started = Actor::spawn_linked(None, Shard, arguments, root.get_cell()).await;
             let (shard, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
             shards.push(shard);
         }
@@ -72,7 +79,7 @@ impl Registry {
         });
         tokio::select! {
             _ = join_all(drained) => {}
-            () = clock.sleep_until(clock.now().after(grace)) => {
+            () = clock.sleep(grace) => {
                 tracing::warn!("not every session actor ended in time; their sessions resume at the next start");
             }
         }

@@ -29,13 +29,21 @@ type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
 
 pub(crate) enum SessionMsg {
     /// Write down a session that has just been built.
-    Create { birth: Box<Transition>, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort },
+    Create {
+        birth: Box<Transition>,
+        public_url: String,
+        claim: Option<Claim>,
+        render: Render<Session>,
+        reply: ReplyPort,
+    },
     /// A command from outside.
     Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort },
     /// A run of checks has ended.
     ChecksDone { run: u32, findings: Vec<CheckFinding> },
     /// The deadline may have come, or something was left unfinished.
     Ring,
+    /// The server has started again, and the session's checks were running when it ended.
+    Resume,
 }
 
 impl std::fmt::Debug for SessionMsg {
@@ -45,6 +53,7 @@ impl std::fmt::Debug for SessionMsg {
             Self::Ask { .. } => "Ask",
             Self::ChecksDone { .. } => "ChecksDone",
             Self::Ring => "Ring",
+            Self::Resume => "Resume",
         })
     }
 }
@@ -71,6 +80,8 @@ pub(crate) struct SessionState {
     context: Arc<Context>,
     shard: ActorRef<ShardMsg>,
     known: Option<(Session, Handle)>,
+    /// True until an interrupted run of checks has begun anew.
+    interrupted: bool,
 }
 
 pub(crate) struct SessionActor;
@@ -86,7 +97,7 @@ impl Actor for SessionActor {
         arguments: SessionArguments,
     ) -> Result<SessionState, ActorProcessingErr> {
         let SessionArguments { key, context, shard } = arguments;
-        Ok(SessionState { key, context, shard, known: None })
+        Ok(SessionState { key, context, shard, known: None, interrupted: false })
     }
 
     async fn handle(
@@ -123,8 +134,8 @@ impl SessionState {
     async fn carry_out(&mut self, message: SessionMsg) -> Rearm {
         let at = self.context.clock.now();
         let done = match message {
-            SessionMsg::Create { birth, claim, render, reply } => {
-                let created = self.create(*birth, claim, render).await;
+            SessionMsg::Create { birth, public_url, claim, render, reply } => {
+                let created = self.create(*birth, public_url, claim, render).await;
                 let failed = created.as_ref().err().cloned();
                 answer(reply, created);
                 failed
@@ -138,7 +149,11 @@ impl SessionState {
             SessionMsg::ChecksDone { run, findings } => {
                 self.command(Command::FinishChecks { run, findings }, at).await.err()
             }
-            SessionMsg::Ring => self.command(Command::Ring, at).await.err(),
+            SessionMsg::Ring => self.ring(at).await.err(),
+            SessionMsg::Resume => {
+                self.interrupted = true;
+                self.ring(at).await.err()
+            }
         };
         match done {
             None | Some(EngineError::Refused(_)) => Rearm::AsDecided,
@@ -156,11 +171,13 @@ impl SessionState {
     async fn create(
         &mut self,
         birth: Transition,
+        public_url: String,
         claim: Option<Claim>,
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
         let reply = render(&birth.next);
-        let answer = Answer::SessionCreated { session: birth.next.id, expires_at: birth.next.expires_at };
+        let (session, expires_at) = (birth.next.id, birth.next.expires_at);
+        let answer = Answer::SessionCreated { session, expires_at, public_url };
         let record = claim.as_ref().map(|claim| claim.record(answer, None));
         self.commit(birth, record).await?;
         Ok(reply)
@@ -185,6 +202,13 @@ impl SessionState {
         let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
         self.commit(transition, record).await?;
         Ok(reply)
+    }
+
+    async fn ring(&mut self, at: Timestamp) -> Result<(), EngineError> {
+        let command = if self.interrupted { Command::Resume } else { Command::Ring };
+        self.command(command, at).await?;
+        self.interrupted = false;
+        Ok(())
     }
 
     /// Carries out one of the engine's own commands.

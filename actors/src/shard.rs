@@ -3,7 +3,7 @@
 //! A shard never waits for a child. It alone ends one: it marks it, lets it drain, holds new
 //! messages, and spawns a successor only after the termination event.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub(crate) struct ShardArguments {
     pub(crate) context: Arc<Context>,
     pub(crate) resident_limit: usize,
     pub(crate) deadlines: Vec<(SessionKey, Timestamp)>,
+    /// Sessions whose checks were running when the server ended; they are rung at once.
+    pub(crate) interrupted: HashSet<SessionKey>,
 }
 
 pub(crate) struct ShardState {
@@ -50,6 +52,7 @@ pub(crate) struct ShardState {
     resident_limit: usize,
     residents: Residents,
     deadlines: Deadlines,
+    interrupted: HashSet<SessionKey>,
     failures: HashMap<SessionKey, Failures>,
     alarm: Alarm,
     drained: Option<oneshot::Sender<()>>,
@@ -84,6 +87,7 @@ impl Actor for Shard {
             resident_limit: arguments.resident_limit,
             residents: Residents::default(),
             deadlines,
+            interrupted: arguments.interrupted,
             failures: HashMap::new(),
             alarm,
             drained: None,
@@ -101,6 +105,7 @@ impl Actor for Shard {
             ShardMsg::Settled { key, deadline } => {
                 state.deadlines.set(key, deadline);
                 if deadline.is_none() {
+                    state.interrupted.remove(&key);
                     state.residents.drain(key);
                 }
                 state.ring_due(&myself).await;
@@ -191,7 +196,8 @@ impl ShardState {
             if self.rests(key) {
                 self.deadlines.set(key, Some(now.after(BUDGET_WINDOW)));
             } else {
-                self.deliver(myself, key, SessionMsg::Ring).await;
+                let ring = if self.interrupted.remove(&key) { SessionMsg::Resume } else { SessionMsg::Ring };
+                self.deliver(myself, key, ring).await;
             }
         }
         self.alarm.set(self.deadlines.next());

@@ -59,8 +59,9 @@ impl Engine {
         let reply = render(&stored.value);
         let idempotency = claim.map(|claim| claim.file(&reply, None));
         let write = Write::Endpoint { revision: stored.revision, endpoint: &stored.value };
-        self.inner.store.commit(Commit { writes: vec![write], idempotency }).await?;
-        self.inner.webhooks.endpoint_changed(stored.value);
+        let done = self.inner.store.commit(Commit { writes: vec![write], idempotency }).await;
+        self.follow(stored.value.realm, stored.value.id);
+        done?;
         Ok(reply)
     }
 
@@ -80,8 +81,9 @@ impl Engine {
         let reply = render(&endpoint);
         let idempotency = claim.map(|claim| claim.file(&reply, None));
         let writes = vec![Write::RemoveEndpoint { realm, id }];
-        self.inner.store.commit(Commit { writes, idempotency }).await?;
-        self.inner.webhooks.endpoint_removed(id);
+        let done = self.inner.store.commit(Commit { writes, idempotency }).await;
+        self.follow(realm, id);
+        done?;
         Ok(reply)
     }
 
@@ -98,15 +100,20 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub fn endpoints(&self, realm: Realm) -> Result<Vec<Endpoint>, EngineError> {
-        let all = self.inner.store.endpoints()?.into_iter().map(|stored| stored.value);
-        let mut ours: Vec<Endpoint> = all.filter(|endpoint| endpoint.realm == realm).collect();
-        ours.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.id));
-        Ok(ours)
+        Ok(self.inner.store.endpoints(Some(realm))?.into_iter().map(|stored| stored.value).collect())
     }
 
     fn stored_endpoint(&self, realm: Realm, id: EndpointId) -> Result<Stored<Endpoint>, EngineError> {
-        let ours = |stored: &Stored<Endpoint>| stored.value.id == id && stored.value.realm == realm;
-        let stored = self.inner.store.endpoints()?.into_iter().find(ours);
+        let stored = self.inner.store.endpoint(realm, id)?;
         stored.ok_or_else(|| EngineError::refused(ErrorCode::NotFound, "There is no such webhook endpoint."))
+    }
+
+    /// Makes the lanes follow what the store says, also after a commit whose outcome is unknown.
+    fn follow(&self, realm: Realm, id: EndpointId) {
+        match self.inner.store.endpoint(realm, id) {
+            Ok(Some(stored)) => self.inner.webhooks.endpoint_changed(stored.value),
+            Ok(None) => self.inner.webhooks.endpoint_removed(id),
+            Err(error) => tracing::error!(endpoint = %id, %error, "its lane may be stale until the next start"),
+        }
     }
 }

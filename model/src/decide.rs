@@ -40,6 +40,9 @@ pub enum Command {
     },
     /// A deadline may have passed.
     Ring,
+    /// The server has started again: a run of checks that its end interrupted begins anew, and
+    /// its time limit with it.
+    Resume,
     /// Test mode: act as if the deadline had come now.
     Lapse,
 }
@@ -150,6 +153,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::Cancel(by) => cancel(session, by, at),
         Command::FinishChecks { run, findings } => Ok(finish(session, run, findings, at)),
         Command::Ring => Ok(ring(session, at)),
+        Command::Resume => Ok(resume(session, at)),
         Command::Lapse => lapse(session, at),
     }
 }
@@ -217,6 +221,17 @@ fn ring(session: &Session, at: Timestamp) -> Transition {
             };
             let findings = session.flow.checks().iter().map(|spec| unfinished(spec.kind)).collect();
             finish(session, session.attempts, findings, at)
+        }
+        _ => Transition::unchanged(session),
+    }
+}
+
+/// The run keeps its number: whoever reads the session from the disk runs its checks, as
+/// [`pending_effects`] says.
+fn resume(session: &Session, at: Timestamp) -> Transition {
+    match session.state {
+        State::Checking { .. } => {
+            Transition::quiet(Session { state: State::Checking { started: at }, ..session.clone() }, at)
         }
         _ => Transition::unchanged(session),
     }

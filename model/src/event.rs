@@ -234,9 +234,9 @@ impl Event {
     }
 }
 
-/// The salt of the event with this sequence, in hexadecimal as `data_salt` shows it; gone with
-/// the session's secret.
-fn salt(session: &Session, sequence: u32) -> Option<[u8; 16]> {
+/// The salt of the event with this sequence; gone with the session's secret.
+#[must_use]
+pub fn salt(session: &Session, sequence: u32) -> Option<[u8; 16]> {
     let personal = session.personal.as_ref()?;
     Some(personal.secret.derive_short("event salt", u64::from(sequence)))
 }

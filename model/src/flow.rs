@@ -251,10 +251,26 @@ impl Flow {
     /// `validation_error` with the path of every wrong field.
     pub fn parse(value: &Value, path: &str) -> Result<Self, Refusal> {
         let mut flow = flow_parse::parse(value, path)?;
-        let canonical = serde_json_canonicalizer::to_vec(&flow.to_json())
-            .map_err(|_| Refusal::field(path, "must be JSON that RFC 8785 can express"))?;
+        let canonical =
+            flow.canonical().ok_or_else(|| Refusal::field(path, "must be JSON that RFC 8785 can express"))?;
         flow.digest = FlowDigest(Sha256::digest(&canonical).into());
         Ok(flow)
+    }
+
+    /// A flow as it was filed under this digest, by this release or an earlier one. Whatever was
+    /// valid when it was filed is read: a release that tightens a rule keeps the old one here.
+    ///
+    /// # Errors
+    /// The value is not a flow.
+    pub fn from_stored(value: &Value, digest: FlowDigest) -> Result<Self, Refusal> {
+        Ok(Self { digest, ..flow_parse::parse(value, "flow_config")? })
+    }
+
+    /// The canonical JSON (RFC 8785) of the flow; a new flow's digest is its SHA-256. `None` if
+    /// there is no such form, which no validated flow is without.
+    #[must_use]
+    pub fn canonical(&self) -> Option<Vec<u8>> {
+        serde_json_canonicalizer::to_vec(&self.to_json()).ok()
     }
 
     /// The flow as templates write it, defaults filled in.

@@ -12,6 +12,9 @@ use crate::verdict::{OnFail, OnReview};
 /// The largest flow as JSON text, in bytes.
 pub(crate) const FLOW_LIMIT: usize = 64 * 1024;
 const FIELD_LIMIT: usize = 40;
+/// The most entries of lists that cannot name anything twice: more than there are names, so that
+/// what is wrong with each entry is told.
+const NAMES_LIMIT: usize = 50;
 const NAME_LIMIT: usize = 40;
 const TEXT_LIMIT: usize = 5_000;
 const LOCALE_LIMIT: usize = 50;
@@ -49,7 +52,7 @@ pub(crate) fn parse(value: &Value, path: &str) -> Result<Flow, Refusal> {
 
 fn steps(object: &mut Object<'_>, issues: &mut Issues) -> Vec<Step> {
     let path = object.path_of("steps");
-    let list = object.list("steps", StepKind::ALL.len(), issues);
+    let list = object.list("steps", NAMES_LIMIT, issues);
     if list.is_none_or(<[Value]>::is_empty) {
         issues.add(&path, "must list at least one step");
     }
@@ -134,7 +137,7 @@ fn field_name(text: &str) -> Result<String, String> {
 
 fn documents(object: &mut Object<'_>, issues: &mut Issues) -> Vec<DocumentKind> {
     let path = object.path_of("documents");
-    let Some(list) = object.list("documents", DocumentKind::ALL.len(), issues) else {
+    let Some(list) = object.list("documents", NAMES_LIMIT, issues) else {
         return DocumentKind::ALL.to_vec();
     };
     let mut kinds = Vec::new();
@@ -176,7 +179,7 @@ fn countries(object: &mut Object<'_>, issues: &mut Issues) -> Countries {
 /// Without `checks`, a flow with typed data checks that the data is complete.
 fn checks(object: &mut Object<'_>, steps: &[Step], issues: &mut Issues) -> Vec<CheckSpec> {
     let path = object.path_of("checks");
-    let Some(list) = object.list("checks", CheckKind::ALL.len(), issues) else {
+    let Some(list) = object.list("checks", NAMES_LIMIT, issues) else {
         let typed = steps.iter().any(|step| step.kind() == StepKind::DataEntry);
         let kind = CheckKind::DataCompleteness;
         return if typed {
@@ -247,9 +250,27 @@ fn locales(object: &mut Object<'_>, issues: &mut Issues) -> Vec<String> {
 
 fn free_map(object: &mut Object<'_>, name: &str, issues: &mut Issues) -> Map<String, Value> {
     let Some(value) = object.take(name) else { return Map::new() };
+    if !has_exact_numbers(value) {
+        issues.add(object.path_of(name), "must not hold whole numbers beyond 9007199254740991");
+    }
     if let Some(map) = value.as_object() {
         return map.clone();
     }
     issues.add(object.path_of(name), "must be an object");
     Map::new()
+}
+
+/// RFC 8785 writes numbers as IEEE 754 doubles: beyond 2^53 two whole numbers would share a form,
+/// and two flows a digest.
+fn has_exact_numbers(value: &Value) -> bool {
+    const EXACT: u64 = (1 << 53) - 1;
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            whole.is_none_or(|whole| whole <= EXACT)
+        }
+        Value::Array(list) => list.iter().all(has_exact_numbers),
+        Value::Object(map) => map.values().all(has_exact_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
 }

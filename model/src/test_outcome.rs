@@ -69,6 +69,9 @@ impl TestOutcome {
             Self::FailedCheck { check, .. } if !flow.checks().iter().any(|spec| spec.kind == *check) => {
                 Err(format!("names the check {}, which the flow does not have", check.as_str()))
             }
+            Self::RetryThenCompleted if flow.max_attempts() < 2 => {
+                Err("needs a second attempt, and the flow allows one".to_owned())
+            }
             _ => Ok(()),
         }
     }

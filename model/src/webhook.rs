@@ -13,8 +13,10 @@ use crate::signature::WebhookSecret;
 use crate::time::Timestamp;
 use crate::validate::{Issues, Object};
 
-/// The longest address and description, in characters.
+/// The longest description, in characters.
 const TEXT_LIMIT: usize = 500;
+/// The longest address, in bytes.
+const URL_LIMIT: usize = 2_000;
 /// The most endpoints of one realm.
 pub const ENDPOINT_LIMIT: usize = 100;
 
@@ -23,9 +25,25 @@ pub const ENDPOINT_LIMIT: usize = 100;
 pub enum EventFilter {
     /// Every one, written `["*"]`.
     All,
-    /// These.
-    Only(Vec<EventKind>),
+    /// These types.
+    Only(Vec<&'static str>),
 }
+
+/// Every event type of the contract. An endpoint may ask for types that this release does not
+/// write yet.
+const EVENT_TYPES: [&str; 11] = [
+    "verification.created",
+    "verification.updated",
+    "verification.completed",
+    "verification.failed",
+    "verification.review_required",
+    "verification.canceled",
+    "verification.expired",
+    "verification.reviewed",
+    "verification.redacted",
+    "webhook_endpoint.disabled",
+    "webhook_endpoint.test",
+];
 
 impl EventFilter {
     /// True if the endpoint gets events of this kind.
@@ -33,8 +51,15 @@ impl EventFilter {
     pub fn admits(&self, kind: EventKind) -> bool {
         match self {
             Self::All => true,
-            Self::Only(kinds) => kinds.contains(&kind),
+            Self::Only(types) => types.contains(&kind.as_str()),
         }
+    }
+
+    /// The filter for these types; those that are not of the contract are left out.
+    #[must_use]
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = |name| EVENT_TYPES.into_iter().find(|known| *known == name);
+        Self::Only(names.into_iter().filter_map(known).collect())
     }
 
     /// The filter as it stands in JSON.
@@ -42,7 +67,7 @@ impl EventFilter {
     pub fn names(&self) -> Vec<&'static str> {
         match self {
             Self::All => vec!["*"],
-            Self::Only(kinds) => kinds.iter().map(|kind| kind.as_str()).collect(),
+            Self::Only(types) => types.clone(),
         }
     }
 }
@@ -130,7 +155,7 @@ impl EndpointChange {
         let mut issues = Issues::default();
         let mut object = Object::root(body, &mut issues);
         let url = object.optional_with("url", &mut issues, |text| target(text, mode, loopback));
-        let events = object.list("events", EventKind::ALL.len(), &mut issues);
+        let events = object.list("events", EVENT_TYPES.len(), &mut issues);
         let events = events.and_then(|list| event_filter(list, &mut issues));
         let description = object.optional_with("description", &mut issues, |text| {
             let fits = text.chars().count() <= TEXT_LIMIT && !text.chars().any(char::is_control);
@@ -203,8 +228,9 @@ fn target(text: &str, mode: Mode, loopback: bool) -> Result<String, String> {
     if url.fragment().is_some() {
         return Err("must not have a fragment".to_owned());
     }
-    if text.chars().count() > TEXT_LIMIT {
-        return Err("must have at most 500 characters".to_owned());
+    // As it will be kept and sent: percent-encoded.
+    if url.as_str().len() > URL_LIMIT {
+        return Err("must have at most 2,000 characters once percent-encoded".to_owned());
     }
     Ok(url.into())
 }
@@ -215,10 +241,10 @@ fn event_filter(list: &[Value], issues: &mut Issues) -> Option<EventFilter> {
     {
         return Some(EventFilter::All);
     }
-    let mut kinds = Vec::new();
+    let mut types = Vec::new();
     for (position, value) in list.iter().enumerate() {
-        match value.as_str().and_then(EventKind::parse) {
-            Some(kind) if !kinds.contains(&kind) => kinds.push(kind),
+        match value.as_str().and_then(|name| EVENT_TYPES.into_iter().find(|known| *known == name)) {
+            Some(name) if !types.contains(&name) => types.push(name),
             Some(_) => issues.add(format!("events.{position}"), "appears twice"),
             None => issues.add(format!("events.{position}"), "must be an event type, or the list [\"*\"]"),
         }
@@ -226,7 +252,7 @@ fn event_filter(list: &[Value], issues: &mut Issues) -> Option<EventFilter> {
     if list.is_empty() {
         issues.add("events", "must list at least one event type, or [\"*\"]");
     }
-    Some(EventFilter::Only(kinds))
+    Some(EventFilter::Only(types))
 }
 
 /// A delivery that has failed at least once, or waits behind one that has. Others are derived
@@ -290,9 +316,12 @@ pub fn next_attempt(
     let Some(&step) = STEPS.get(failures.saturating_sub(1) as usize) else {
         return Some(last);
     };
-    let asked = setback.retry_after.map_or(step, |wait| wait.clamp(step, 2 * step));
     let spread = 1000 - JITTER + 2 * JITTER * u64::from(jitter.min(1000)) / 1000;
-    let mut wait = Duration::from_millis(asked * spread);
+    let mut wait = Duration::from_millis(step * spread);
+    if let Some(asked) = setback.retry_after {
+        // The jitter never goes below what the receiver asked for.
+        wait = wait.max(Duration::from_secs(asked.clamp(step, 2 * step)));
+    }
     if setback.overloaded {
         wait = wait.max(OVERLOAD_WAIT);
     }
@@ -321,7 +350,8 @@ mod tests {
     #[test]
     fn retry_after_counts_between_one_and_two_steps() {
         let asked = |seconds| Setback { overloaded: false, retry_after: Some(seconds) };
-        assert_eq!(wait(2, asked(1), 500), 30_000);
+        assert_eq!(wait(2, asked(1), 0), 30_000);
+        assert_eq!(wait(2, asked(45), 0), 45_000);
         assert_eq!(wait(2, asked(45), 500), 45_000);
         assert_eq!(wait(2, asked(100_000), 500), 60_000);
         assert_eq!(wait(1, Setback { overloaded: true, retry_after: None }, 500), 60_000);

@@ -31,6 +31,7 @@ enum Ask {
     Cancel(CanceledBy),
     Finish { run_offset: i8, statuses: [CheckStatus; 2] },
     Ring,
+    Resume,
     Lapse,
 }
 
@@ -92,6 +93,7 @@ fn asks() -> impl Strategy<Value = Ask> {
         6 => (prop::sample::select(vec![0i8, 0, 0, -1, 1]), [status.clone(), status])
             .prop_map(|(run_offset, statuses)| Ask::Finish { run_offset, statuses }),
         2 => Just(Ask::Ring),
+        1 => Just(Ask::Resume),
         1 => Just(Ask::Lapse),
     ]
 }
@@ -147,6 +149,7 @@ fn command(ask: &Ask, session: &Session, at: Timestamp) -> Command {
         },
         Ask::Cancel(by) => Command::Cancel(*by),
         Ask::Ring => Command::Ring,
+        Ask::Resume => Command::Resume,
         Ask::Lapse => Command::Lapse,
         Ask::Finish { run_offset, statuses } => {
             let finding = |(kind, status): (CheckKind, &CheckStatus)| CheckFinding {

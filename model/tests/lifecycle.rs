@@ -179,6 +179,19 @@ fn a_run_over_its_limit_goes_to_a_reviewer() {
 }
 
 #[test]
+fn an_interrupted_run_begins_anew_with_its_whole_time() {
+    let mut session = start(json!({}));
+    assert!(!decide(&session, Command::Resume, later(1)).unwrap().changed, "no run, nothing to resume");
+    submit_all(&mut session, later(1));
+    let back = later(1).after(RUN_LIMIT).after(RUN_LIMIT);
+    let resumed = decide(&session, Command::Resume, back).unwrap();
+    assert!(resumed.changed && resumed.events.is_empty());
+    assert_eq!((resumed.next.status(), resumed.next.attempts), (Status::InProgress, 1));
+    assert_eq!(resumed.next.deadline(), Some(back.after(RUN_LIMIT)));
+    assert_eq!(pending_effects(&resumed.next), [Effect::RunChecks { run: 1 }]);
+}
+
+#[test]
 fn cancelling_works_while_checks_run_and_only_once() {
     let mut session = start(json!({}));
     submit_all(&mut session, later(1));

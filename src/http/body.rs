@@ -37,7 +37,7 @@ impl RawBody {
     /// `payload_too_large`; `validation_error` if the body does not arrive whole and in time.
     pub(super) async fn read(front: &Front, parts: &Parts, body: Body, limit: usize) -> Result<Self, Problem> {
         let clock = front.engine.clock();
-        let patience = clock.sleep_until(clock.now().after(PATIENCE));
+        let patience = clock.sleep(PATIENCE);
         let waits_for_consent = parts.headers.contains_key(EXPECT);
         let bytes = tokio::select! {
             biased;

@@ -63,11 +63,11 @@ impl Mutation {
             Once::First(answer) => reply::send(answer),
             Once::Twin(answer) => reply::replay(answer.status, answer.body),
             Once::Filed(Filed::Body { status, body }) => reply::replay(status, body),
-            Once::Filed(Filed::SessionCreated { session, expires_at }) => {
+            Once::Filed(Filed::SessionCreated { session, expires_at, public_url }) => {
                 let stored = front.engine.session(caller.realm(), session).await?;
                 let session =
                     stored.ok_or_else(|| Problem::internal(format!("{session} is gone, its answer is not")))?;
-                let answer = sessions::created(&front, &session, expires_at);
+                let answer = sessions::created(&front, &session, expires_at, &public_url);
                 reply::replay(answer.status, answer.body)
             }
         }

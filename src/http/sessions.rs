@@ -28,8 +28,10 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
         .once(move |Job { front, body, claim }| async move {
             let new = NewSession::parse(&body, realm.mode)?;
             let door = front.clone();
-            let render: Render<Session> = Box::new(move |session| created(&door, session, session.expires_at));
-            front.engine.create_session(realm, new, claim, render).await
+            let render: Render<Session> =
+                Box::new(move |session| created(&door, session, session.expires_at, &door.settings.public_url));
+            let public_url = front.settings.public_url.clone();
+            front.engine.create_session(realm, new, public_url, claim, render).await
         })
         .await
 }
@@ -65,18 +67,24 @@ pub(super) async fn token(Tenant(realm): Tenant, PathId(id): PathId<kind::Sessio
             let door = front.clone();
             let render = Box::new(move |session: &Session| {
                 let token = renewed(&door, session);
-                let iframe_url = iframe_url(&door, id, &token);
+                let iframe_url = iframe_url(&door.settings.public_url, id, &token);
                 let body = json!({ "sdk_token": token.text, "iframe_url": iframe_url, "expires_at": token.expires_at });
                 Reply::json(200, &body)
             });
-            front.engine.ask(realm, id, Ask::Renew, claim, render).await.map_err(|error| match error {
-                EngineError::Refused(refusal) if refusal.code == ErrorCode::SessionExpired => {
-                    Refusal::new(ErrorCode::InvalidState, "The session has ended; make a new one.").into()
-                }
-                other => other,
-            })
+            front.engine.ask(realm, id, Ask::Renew, claim, render).await.map_err(to_tenant)
         })
         .await
+}
+
+/// To the person a session that has ended is `session_expired`; a tenant's credential has not
+/// ended, so to the tenant it is a move that is not allowed.
+pub(super) fn to_tenant(error: EngineError) -> EngineError {
+    match error {
+        EngineError::Refused(refusal) if refusal.code == ErrorCode::SessionExpired => {
+            Refusal { code: ErrorCode::InvalidState, ..refusal }.into()
+        }
+        other => other,
+    }
 }
 
 /// A session as the tenant reads it.
@@ -131,12 +139,14 @@ pub(super) fn current(session: &Session) -> Reply {
 
 /// The answer to the session's creation, made from nothing that changes afterwards (but for a
 /// redaction): today's replay equals the first answer byte for byte.
-pub(super) fn created(front: &Front, session: &Session, expires_at: Timestamp) -> Reply {
+///
+/// A release that changes this shape keeps the old one for a day, for what was made before it.
+pub(super) fn created(front: &Front, session: &Session, expires_at: Timestamp, public_url: &str) -> Reply {
     let token = front.tokens.issue(session, session.created, expires_at);
     let view = SessionView {
         status: Status::Created,
         last_error: None,
-        iframe_url: Some(iframe_url(front, session.id, &token)),
+        iframe_url: Some(iframe_url(public_url, session.id, &token)),
         sdk_token: Some(token.text),
         expires_at,
         ..SessionView::of(session)
@@ -154,6 +164,6 @@ pub(super) async fn find(front: &Front, realm: Realm, id: SessionId) -> Result<S
     Ok(front.engine.session(realm, id).await?.ok_or_else(|| absent("ses"))?)
 }
 
-fn iframe_url(front: &Front, id: SessionId, token: &SdkToken) -> String {
-    format!("{}/iframe?session_id={id}&token={}", front.settings.public_url, token.text)
+fn iframe_url(public_url: &str, id: SessionId, token: &SdkToken) -> String {
+    format!("{public_url}/iframe?session_id={id}&token={}", token.text)
 }

@@ -10,7 +10,7 @@ use vetd_model::{Realm, Refusal};
 
 use super::auth::Tenant;
 use super::body::no_fields;
-use super::error::{Answer, absent};
+use super::error::Answer;
 use super::mutation::{Job, Mutation};
 use super::paths::{PathId, PathNumber};
 use super::query::{NoParams, Params};
@@ -32,13 +32,26 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut
     });
     let (limit, place) = (params.limit(), params.place::<TemplateId>());
     params.finish()?;
-    let all = front.engine.templates(realm).await?;
-    // The place is looked for among all, the filter applies to what is beyond it: so a page can
-    // begin at a template that has changed its status meanwhile.
-    let is_listed = |view: &TemplateView| status.as_ref().is_none_or(|status| view.template.status() == status);
-    let kept = all.into_iter().filter(|view| is_listed(view) || place.names(&view.template.id)).collect();
-    let (views, has_more) = page::cut(kept, |view: &TemplateView| view.template.id, &place, limit)?;
-    page::list(views.iter().map(json).collect(), has_more)
+    // One template at a time is in memory: a flow may be large.
+    let mut ids = front.engine.template_ids(realm)?;
+    if let Some(status) = status {
+        let mut kept = Vec::new();
+        for id in ids {
+            // The place is looked for among all, the filter applies to what is beyond it: so a
+            // page can begin at a template that has changed its status meanwhile.
+            if place.names(&id) || front.engine.template(realm, id).await?.template.status() == status {
+                kept.push(id);
+            }
+            tokio::task::yield_now().await;
+        }
+        ids = kept;
+    }
+    let (ids, has_more) = page::cut(ids, |id| *id, &place, limit)?;
+    let mut views = Vec::with_capacity(ids.len());
+    for id in ids {
+        views.push(json(&front.engine.template(realm, id).await?));
+    }
+    page::list(views, has_more)
 }
 
 pub(super) async fn get(
@@ -88,8 +101,11 @@ pub(super) async fn versions(
 ) -> Answer {
     let (limit, place) = (params.limit(), params.place::<u32>());
     params.finish()?;
-    let (template, versions) = front.engine.template_versions(realm, id, None).await?;
-    let (versions, has_more) = page::cut(versions, |version| version.number, &place, limit)?;
+    let template = front.engine.template(realm, id).await?.template;
+    let numbers = (1..=template.latest_version).rev().collect();
+    let (numbers, has_more) = page::cut(numbers, |number| *number, &place, limit)?;
+    let version = |number| front.engine.template_version(realm, id, number);
+    let versions = numbers.into_iter().map(version).collect::<Result<Vec<_>, _>>()?;
     let published = template.published_version;
     page::list(versions.iter().map(|version| template::version_to_json(version, published)).collect(), has_more)
 }
@@ -101,9 +117,9 @@ pub(super) async fn version(
     PathNumber(number): PathNumber,
     _: NoParams,
 ) -> Answer {
-    let (template, versions) = front.engine.template_versions(realm, id, Some(number)).await?;
-    let version = versions.first().ok_or_else(|| absent("tpl"))?;
-    reply::ok(&template::version_to_json(version, template.published_version))
+    let template = front.engine.template(realm, id).await?.template;
+    let version = front.engine.template_version(realm, id, number)?;
+    reply::ok(&template::version_to_json(&version, template.published_version))
 }
 
 async fn change(

@@ -35,7 +35,7 @@ pub(super) async fn simulate(
     mutation
         .once(move |Job { front, body, claim }| async move {
             let ask = Ask::Simulate(simulate::parse(&body)?);
-            front.engine.ask(realm, id, ask, claim, Box::new(sessions::current)).await
+            front.engine.ask(realm, id, ask, claim, Box::new(sessions::current)).await.map_err(sessions::to_tenant)
         })
         .await
 }

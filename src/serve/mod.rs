@@ -94,6 +94,7 @@ async fn start(settings: &Settings, clock: Arc<dyn Clock>, listening: SocketAddr
         resident_limit: settings.args.resident,
         check_threads: cores,
         loopback_webhooks: listening.ip().is_loopback(),
+        on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the sessions cannot be recovered: {error}")))?;

@@ -42,11 +42,11 @@ fn refused(error: OpenError) -> Failure {
     Failure::store(error.to_string())
 }
 
-/// sled cannot be brought back within this process, so the next one has to.
-fn end_the_process(reason: &str) {
+/// What has failed cannot be brought back within this process, so the next one has to.
+pub(super) fn end_the_process(reason: &str) {
     out::complain(&format!(
-        "vetd: the store has failed and could not be opened again: {reason}. What was acknowledged is on the disk. \
-         Look after the disk, then start vetd again."
+        "vetd: it cannot go on: {reason}. What was acknowledged is on the disk. Look after the disk if it is named, \
+         then start vetd again."
     ));
     std::process::exit(i32::from(Kind::Fatal.code()));
 }

@@ -28,9 +28,12 @@ struct Running {
 }
 
 async fn running(connections: usize) -> Running {
+    running_with(connections, HEAD_TIME).await
+}
+
+async fn running_with(connections: usize, head_time: Duration) -> Running {
     let clock = TestClock::new(Timestamp::from_seconds(1_763_800_000));
-    let door =
-        Door { clock: Arc::new(clock.clone()), connections, head_time: HEAD_TIME, drain: Duration::from_secs(5) };
+    let door = Door { clock: Arc::new(clock.clone()), connections, head_time, drain: Duration::from_secs(5) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (begun, may_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -113,19 +116,6 @@ async fn too_many_headers_get_the_error_envelope() {
 }
 
 #[tokio::test]
-async fn too_many_headers_over_http_2_get_the_error_envelope() {
-    let server = running(8).await;
-    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
-    let address = format!("http://{}/fine", server.address);
-    assert_eq!(client.get(&address).send().await.unwrap().text().await.unwrap(), "fine");
-    let answer = client.get(&address).header("x-large", "a".repeat(60_000)).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    let id = answer.headers()["kyc-request-id"].to_str().unwrap().to_owned();
-    let body: Value = answer.json().await.unwrap();
-    assert_eq!((&body["error"]["fields"][0]["path"], &body["error"]["request_id"]), (&"headers".into(), &id.into()));
-}
-
-#[tokio::test]
 async fn a_good_request_before_a_malformed_one_is_answered() {
     let server = running(8).await;
     let both = b"GET /fine HTTP/1.1\r\nHost: x\r\n\r\nGET /fine HTTP/1.1\r\nX-Bad: \x01\r\n\r\n";
@@ -146,16 +136,15 @@ async fn who_sends_too_much_still_reads_why() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_is_sent_away() {
-    let server = running(1).await;
+    // hyper's time limit runs on the machine's clock.
+    let server = running_with(2, Duration::from_millis(50)).await;
     let mut silent = server.connect().await;
     let mut greeting = server.connect().await;
-    greeting.write_all(b"PRI * HTTP/2.0").await.unwrap();
+    greeting.write_all(b"GET /fi").await.unwrap();
     for client in [&mut silent, &mut greeting] {
-        // The clock is moved until the server has looked at it: it may not have begun to wait.
-        let mut one = [0];
-        while tokio::time::timeout(Duration::from_millis(20), client.read(&mut one)).await.is_err() {
-            server.clock.advance(HEAD_TIME);
-        }
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
     }
 }
 

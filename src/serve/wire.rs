@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let clock = &self.clock;
-        let until = self.lingering.get_or_insert_with(|| clock.sleep_until(clock.now().after(LINGER)));
+        let until = self.lingering.get_or_insert_with(|| clock.sleep(LINGER));
         let mut scratch = [0; 4096];
         while self.thrown_away < LINGER_BYTES {
             if until.as_mut().poll(cx).is_ready() {

@@ -163,8 +163,10 @@ pub enum Answer {
     SessionCreated {
         /// The session.
         session: SessionId,
-        /// Its deadline at birth: the one part of the answer that a test may change later.
+        /// Its deadline at birth, which a test may change later.
         expires_at: Timestamp,
+        /// The base of its links then, which the operator may change later.
+        public_url: String,
     },
     /// The answer itself, sealed at rest.
     Body {
@@ -225,6 +227,25 @@ pub struct PositionedEvent {
     pub event: Event,
 }
 
+/// Some events of a realm, in commit order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<PositionedEvent>,
+    /// Everything up to here has been read: the position of the last entry of a full page, else
+    /// the last durable position.
+    pub read_to: u64,
+}
+
+/// Some filed deliveries of an endpoint, by position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryPage {
+    /// The deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Where to go on reading; `None` if there are no more.
+    pub next: Option<u64>,
+}
+
 /// What recovery must know of a session that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveSession {
@@ -264,8 +285,8 @@ pub trait Store: Send + Sync + 'static {
     fn answer(&self, slot: IdempotencySlot, now: Timestamp) -> BoxFuture<'_, Result<Option<StoredAnswer>, StoreError>>;
 
     /// The events of a realm after a position, at most `limit`, in commit order, none of them
-    /// beyond the last durable position.
-    fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<Vec<PositionedEvent>, StoreError>;
+    /// beyond the last durable position. Damaged ones are reported and left out.
+    fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<EventPage, StoreError>;
 
     /// One event by its identifier.
     fn event(&self, realm: Realm, id: EventId) -> Result<Option<PositionedEvent>, StoreError>;
@@ -279,8 +300,8 @@ pub trait Store: Send + Sync + 'static {
     /// The template that has this slug.
     fn template_by_slug(&self, realm: Realm, slug: &str) -> Result<Option<TemplateId>, StoreError>;
 
-    /// All templates of a realm, newest first.
-    fn templates(&self, realm: Realm) -> Result<Vec<Template>, StoreError>;
+    /// The identifiers of all templates of a realm, newest first.
+    fn template_ids(&self, realm: Realm) -> Result<Vec<TemplateId>, StoreError>;
 
     /// One frozen version.
     fn template_version(
@@ -289,9 +310,6 @@ pub trait Store: Send + Sync + 'static {
         id: TemplateId,
         number: u32,
     ) -> Result<Option<TemplateVersion>, StoreError>;
-
-    /// All frozen versions of a template, newest first.
-    fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError>;
 
     /// The settings of a realm; defaults at revision 0 if none were made.
     fn settings(&self, realm: Realm) -> BoxFuture<'_, Result<Stored<RealmSettings>, StoreError>>;
@@ -302,17 +320,23 @@ pub trait Store: Send + Sync + 'static {
     /// All API keys, revoked ones included.
     fn api_keys(&self) -> Result<Vec<Stored<ApiKey>>, StoreError>;
 
-    /// All endpoints of all realms.
-    fn endpoints(&self) -> Result<Vec<Stored<Endpoint>>, StoreError>;
+    /// All endpoints of one realm, or of all, newest first within a realm.
+    fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError>;
+
+    /// One endpoint.
+    fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError>;
 
     /// The cursor of an endpoint.
     fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError>;
 
     /// The filed deliveries of an endpoint after a position, at most `limit`, by position.
-    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<Vec<Delivery>, StoreError>;
+    /// Damaged ones are reported and left out.
+    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<DeliveryPage, StoreError>;
 
-    /// Deletes what has had its time (idempotency records of days gone by); returns how many
-    /// records went.
+    /// Deletes what has had its time, a bounded batch in a commit: idempotency records of days
+    /// gone by, deliveries whose endpoint is gone, and deliveries that are exhausted
+    /// ([`Delivery::head_since`] without [`Delivery::due`]) and became the first of their session
+    /// more than 30 days ago. Returns how many records went.
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>>;
 
     /// Whether a write would be accepted now.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use vetd_model::event::{Chain, Event, EventKind, data_hash};
+use vetd_model::event::{Chain, Event, EventKind, data_hash, salt};
 use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId};
 
 use crate::api::StoreError;
@@ -369,12 +369,5 @@ fn session_of(key: &[u8]) -> Option<(Realm, SessionId)> {
 
 /// The data_hash as the session's salt and the data make it now.
 fn rehashed(event: &Event, session: &Session) -> vetd_model::event::Hash {
-    let salt = session.personal.as_ref().map(|personal| {
-        let sequence = u64::from(event.sequence);
-        personal.secret.derive_short::<16>(EVENT_SALT, sequence)
-    });
-    data_hash(salt.as_ref(), &event.data(session))
+    data_hash(salt(session, event.sequence).as_ref(), &event.data(session))
 }
-
-/// The label under which the model derives the salts of events.
-const EVENT_SALT: &str = "event salt";

@@ -99,6 +99,11 @@ impl Group {
             Op::Constant { .. } => {}
             Op::Put { key, value } => self.put(key, &value)?,
             Op::Remove { key } => self.remove(key)?,
+            Op::RemoveUnchanged { key, value } if self.get(&key)?.is_some_and(|now| now == value) => {
+                self.remove(key)?;
+            }
+            Op::RemoveUnchanged { .. } => {}
+            Op::RemoveRecord { key } => self.remove_record(key)?,
             Op::Slug { key, template } => self.put(key, &template)?,
             Op::Event { key_of, index, value } => {
                 self.position += 1;
@@ -153,7 +158,7 @@ impl Group {
 
     /// Writes a record in pieces; the last byte of the first says how many follow.
     fn put_record(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {
-        let before = self.get(&key)?.and_then(|head| head.last().copied()).unwrap_or(0);
+        let before = self.pieces(&key)?;
         let (first, rest) = value.split_at(value.len().min(PIECE));
         let mut pieces = 0;
         for (number, piece) in (1..=u8::MAX).zip(rest.chunks(PIECE)) {
@@ -167,6 +172,18 @@ impl Group {
         head.extend_from_slice(first);
         head.push(pieces);
         self.set(key, Some(IVec::from(head)))
+    }
+
+    fn remove_record(&mut self, key: Key) -> Result<(), StoreError> {
+        for number in 1..=self.pieces(&key)? {
+            self.remove(keys::continuation(&key, number))?;
+        }
+        self.remove(key)
+    }
+
+    /// How many continuations a record has.
+    fn pieces(&self, key: &[u8]) -> Result<u8, StoreError> {
+        Ok(self.get(key)?.and_then(|head| head.last().copied()).unwrap_or(0))
     }
 
     fn put(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {

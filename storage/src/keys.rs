@@ -127,10 +127,6 @@ pub(crate) fn version(realm: Realm, id: TemplateId, number: u32) -> Key {
     key(VERSION, &[&realm.bytes(), id.bytes(), &number.to_be_bytes()])
 }
 
-pub(crate) fn versions(realm: Realm, id: TemplateId) -> Key {
-    key(VERSION, &[&realm.bytes(), id.bytes()])
-}
-
 pub(crate) fn settings(realm: Realm) -> Key {
     key(SETTINGS, &[&realm.bytes()])
 }
@@ -145,6 +141,10 @@ pub(crate) fn api_key(hash: KeyHash) -> Key {
 
 pub(crate) fn endpoint(realm: Realm, id: EndpointId) -> Key {
     key(ENDPOINT, &[&realm.bytes(), id.bytes()])
+}
+
+pub(crate) fn endpoints(realm: Realm) -> Key {
+    key(ENDPOINT, &[&realm.bytes()])
 }
 
 pub(crate) fn cursor(id: EndpointId) -> Key {

@@ -31,8 +31,8 @@ mod time_limits;
 mod writer;
 
 pub use api::{
-    Answer, Commit, CommitReceipt, Handle, IdempotencyRecord, IdempotencySlot, LiveSession, PositionedEvent,
-    SessionWrite, Store, StoreError, Stored, StoredAnswer, Write,
+    Answer, Commit, CommitReceipt, DeliveryPage, EventPage, Handle, IdempotencyRecord, IdempotencySlot, LiveSession,
+    PositionedEvent, SessionWrite, Store, StoreError, Stored, StoredAnswer, Write,
 };
 pub use audit::{AuditReport, audit};
 pub use open::{OpenError, StoreOptions};

@@ -20,7 +20,7 @@ use crate::flows::Flows;
 use crate::keyring::{self, Keyring};
 use crate::keys;
 use crate::shared::{FatalHook, Shared, SpaceProbe, WriteFault};
-use crate::slots::{KEY_FILE, SlotFile};
+use crate::slots::{KEY_FILE, SlotFile, is_in_use};
 use crate::store::SledStore;
 use crate::table::Table;
 use crate::writer::{Writer, open_data_file, sled_folder};
@@ -38,6 +38,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(20);
 pub struct StoreOptions {
     /// The data folder; made if it is absent.
     pub dir: PathBuf,
+    /// True if a folder without a store gets one; otherwise it is refused and stays as it is.
+    pub create: bool,
     /// The value of `VETD_MASTER_KEY`: 32 bytes as base64 or hexadecimal. Without it the file
     /// `master.key` in the data folder is used, and made at the first start.
     pub master_key: Option<Zeroizing<String>>,
@@ -61,6 +63,7 @@ impl StoreOptions {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            create: true,
             master_key: None,
             cache_bytes: 64 * 1024 * 1024,
             reserve_bytes: 256 * 1024 * 1024,
@@ -75,6 +78,9 @@ impl StoreOptions {
 /// Why a store was not opened, with advice for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// There is no store, and none was to be made.
+    #[error("there is no store in {}: it has no sled/db; name the folder of one", .0.display())]
+    Absent(PathBuf),
     /// Another process has the folder.
     #[error("the data folder {} is in use by another process; stop it first, or name another folder", .0.display())]
     InUse(PathBuf),
@@ -111,6 +117,12 @@ pub enum OpenError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The store is gone, but the secrets of its sessions are there.
+    #[error("the store is missing or empty beside the key file {}, which is in use; restore sled/ from the backup that this key file belongs to, or name another folder", .path.display())]
+    MissingTree {
+        /// The key file.
+        path: PathBuf,
+    },
     /// The store's files are damaged.
     #[error("the store is damaged ({0}); keep a copy of the data folder and restore it from a backup")]
     Damaged(String),
@@ -135,10 +147,23 @@ impl OpenError {
 /// Opens the store and starts its writer.
 pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
     let dir = options.dir;
+    if !options.create && !has_tree(&dir) {
+        return Err(OpenError::Absent(dir));
+    }
     make_private(&dir)?;
     let lock = lock(&dir)?;
+    if !has_tree(&dir) {
+        // Before a tree is made, which would hide that there was none.
+        refuse_used_keys(&dir)?;
+    }
     let tree = open_tree(&dir, options.cache_bytes)?;
     let is_new = check_schema(&tree)?;
+    if is_new {
+        refuse_used_keys(&dir)?;
+        if !options.create {
+            return Err(OpenError::Absent(dir));
+        }
+    }
     let master = keyring::master_key(&dir, options.master_key.as_ref().map(|text| text.as_str()), is_new)?;
     let keyring = Keyring::new(&master);
     let (slots, next_slot) = open_slots(&dir, is_new)?;
@@ -181,6 +206,21 @@ fn make_private(dir: &Path) -> Result<(), OpenError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.and_then(|()| fs::set_permissions(dir, Permissions::from_mode(0o700)))
         .map_err(|error| OpenError::io("making the data folder", dir, error))
+}
+
+/// True if the folder holds a tree of sled's.
+fn has_tree(dir: &Path) -> bool {
+    sled_folder(dir).join("db").exists()
+}
+
+/// A new store begins with a new key file: one that is in use belongs to a store that is missing.
+fn refuse_used_keys(dir: &Path) -> Result<(), OpenError> {
+    let path = dir.join(KEY_FILE);
+    match is_in_use(&path) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::MissingTree { path }),
+        Err(error) => Err(OpenError::io("reading", &path, error)),
+    }
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {

@@ -30,8 +30,12 @@ pub(crate) enum Op {
     Constant { key: Key, value: Vec<u8> },
     /// Writes an entry.
     Put { key: Key, value: Vec<u8> },
-    /// Removes an entry.
+    /// Removes an entry, which is in one piece.
     Remove { key: Key },
+    /// Removes an entry in one piece if it still has this value.
+    RemoveUnchanged { key: Key, value: Vec<u8> },
+    /// Removes a record with all its pieces.
+    RemoveRecord { key: Key },
     /// Gives a slug to a template, if no other has it.
     Slug { key: Key, template: [u8; 16] },
     /// Files an event under the next position.
@@ -72,7 +76,7 @@ pub(crate) fn prepare(commit: &Commit<'_>, keyring: &Keyring, flows: &Flows) -> 
         builder.answer(record)?;
     }
     let bytes = builder.ops.iter().map(Op::size).sum();
-    let only_deletes = builder.ops.iter().all(|op| matches!(op, Op::Remove { .. } | Op::RemoveDeliveries { .. }));
+    let only_deletes = builder.ops.iter().all(Op::only_deletes);
     let Builder { ops, handle, flows, .. } = builder;
     if ops.iter().any(Op::is_too_large) {
         return Err(StoreError::TooLarge);
@@ -81,9 +85,8 @@ pub(crate) fn prepare(commit: &Commit<'_>, keyring: &Keyring, flows: &Flows) -> 
 }
 
 impl Prepared {
-    /// Removes these entries.
-    pub(crate) fn removal(keys: impl IntoIterator<Item = Key>) -> Self {
-        let ops: Vec<Op> = keys.into_iter().map(|key| Op::Remove { key }).collect();
+    /// A commit of these removals.
+    pub(crate) fn removal(ops: Vec<Op>) -> Self {
         let bytes = ops.iter().map(Op::size).sum();
         Self { ops, bytes, only_deletes: true, handle: None, flows: Vec::new() }
     }
@@ -98,8 +101,22 @@ impl Op {
             | Self::Event { value, .. }
             | Self::OfEndpoint { value, .. }
             | Self::Answer { value, .. } => value.len(),
-            Self::Remove { .. } | Self::Slug { .. } | Self::NewCursor { .. } | Self::RemoveDeliveries { .. } => 0,
+            Self::Slug { .. } | Self::NewCursor { .. } => 0,
+            Self::Remove { .. }
+            | Self::RemoveUnchanged { .. }
+            | Self::RemoveRecord { .. }
+            | Self::RemoveDeliveries { .. } => 0,
         }
+    }
+
+    const fn only_deletes(&self) -> bool {
+        matches!(
+            self,
+            Self::Remove { .. }
+                | Self::RemoveUnchanged { .. }
+                | Self::RemoveRecord { .. }
+                | Self::RemoveDeliveries { .. }
+        )
     }
 
     fn size(&self) -> usize {
@@ -153,7 +170,7 @@ impl Builder<'_> {
                 Ok(())
             }
             Write::RemoveEndpoint { realm, id } => {
-                self.remove(keys::endpoint(*realm, *id));
+                self.ops.push(Op::RemoveRecord { key: keys::endpoint(*realm, *id) });
                 self.remove(keys::cursor(*id));
                 self.ops.push(Op::RemoveDeliveries { endpoint: *id });
                 Ok(())

@@ -6,11 +6,14 @@ use bytes::Bytes;
 use vetd_model::flow::{Flow, FlowDigest};
 use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
-use vetd_model::webhook::{Delivery, Endpoint};
+use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp, WorkspaceId};
 
-use crate::api::{Answer, Handle, IdempotencySlot, LiveSession, PositionedEvent, StoreError, Stored, StoredAnswer};
+use crate::api::{
+    Answer, DeliveryPage, EventPage, Handle, IdempotencySlot, LiveSession, PositionedEvent, StoreError, Stored,
+    StoredAnswer,
+};
 use crate::codec::Damaged;
 use crate::disk::answer::{AnswerV1, owner_seal, place};
 use crate::disk::session::SessionRecord;
@@ -156,9 +159,10 @@ impl Shared {
     fn open_answer(&self, slot: IdempotencySlot, record: &[u8]) -> Result<StoredAnswer, Fault> {
         let record = answer::decode(record)?;
         let answer = match record.answer {
-            AnswerV1::SessionCreated { session, expires_at } => Answer::SessionCreated {
+            AnswerV1::SessionCreated { session, expires_at, public_url } => Answer::SessionCreated {
                 session: SessionId::from_bytes(session),
                 expires_at: Timestamp::from_millis(expires_at),
+                public_url,
             },
             AnswerV1::Body { status, owner: None, sealed } => {
                 let body = self.keyring.answer_seal().open(&sealed.0, &place(slot, None))?;
@@ -177,11 +181,15 @@ impl Shared {
     }
 
     /// Events of a realm in commit order.
-    pub(crate) fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<Vec<PositionedEvent>, StoreError> {
-        let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
-        let last = *self.durable.borrow();
-        let (first, last) = (keys::event(realm, first), keys::event(realm, last));
+    pub(crate) fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<EventPage, StoreError> {
+        // Asked before the entries are: what becomes durable meanwhile is for the next page.
+        let durable = *self.durable.borrow();
+        let Some(first) = after.checked_add(1) else { return Ok(EventPage { events: Vec::new(), read_to: after }) };
+        let (first, last) = (keys::event(realm, first), keys::event(realm, durable));
         let entries = self.table.view()?.range(&first, &last, Direction::Ascending, limit)?;
+        let is_full = entries.len() == limit;
+        let last_entry = entries.last().and_then(|(key, _)| keys::last_number(key)).unwrap_or(after);
+        let read_to = if is_full { last_entry } else { durable.max(after) };
         let mut events = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let event = event::decode(realm, &value).map_err(|damaged| self.blame(&key, damaged.into()));
@@ -189,7 +197,7 @@ impl Shared {
                 events.push(PositionedEvent { position, event });
             }
         }
-        Ok(events)
+        Ok(EventPage { events, read_to })
     }
 
     /// One event.
@@ -217,14 +225,14 @@ impl Shared {
         Ok(value.and_then(|value| keys::last_id(&value)).map(TemplateId::from_bytes))
     }
 
-    /// All templates, newest first.
-    pub(crate) fn templates(&self, realm: Realm) -> Result<Vec<Template>, StoreError> {
-        let mut templates = self.all(&keys::templates(realm), |key, bytes| {
-            let id = TemplateId::from_bytes(keys::last_id(key).ok_or(Damaged)?);
-            Ok(template::decode(realm, id, bytes, |digest| self.flow(digest))?.0)
+    /// The identifiers of all templates, newest first; no record is read.
+    pub(crate) fn template_ids(&self, realm: Realm) -> Result<Vec<TemplateId>, StoreError> {
+        let mut ids = Vec::new();
+        scan(&self.table, &keys::templates(realm), |key, _| {
+            ids.extend(keys::last_id(key).map(TemplateId::from_bytes))
         })?;
-        templates.reverse();
-        Ok(templates)
+        ids.reverse();
+        Ok(ids)
     }
 
     /// A frozen version.
@@ -238,19 +246,6 @@ impl Shared {
         let Some(bytes) = self.table.view()?.get(&key)? else { return Ok(None) };
         let version = template::decode_version(id, number, &bytes, |digest| self.flow(digest));
         version.map(Some).map_err(|fault| self.blame(&key, fault))
-    }
-
-    /// All frozen versions, newest first.
-    pub(crate) fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError> {
-        let mut entries = Vec::new();
-        scan(&self.table, &keys::versions(realm, id), |key, value| entries.push((key.clone(), value.clone())))?;
-        let mut versions = Vec::with_capacity(entries.len());
-        for (key, value) in entries.iter().rev() {
-            let number = key.last_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-            let version = template::decode_version(id, number, value, |digest| self.flow(digest));
-            versions.extend(self.or_left_out(version.map_err(|fault| self.blame(key, fault)))?);
-        }
-        Ok(versions)
     }
 
     /// The settings of a realm.
@@ -275,11 +270,21 @@ impl Shared {
         })
     }
 
-    /// All endpoints.
-    pub(crate) fn endpoints(&self) -> Result<Vec<Stored<Endpoint>>, StoreError> {
-        self.all(&[keys::ENDPOINT], |key, bytes| {
+    /// The endpoints of a realm, or of all, newest first within a realm.
+    pub(crate) fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError> {
+        let prefix = realm.map_or_else(|| vec![keys::ENDPOINT], keys::endpoints);
+        let mut endpoints = self.all(&prefix, |key, bytes| {
             let realm = keys::realm_of(key).ok_or(Damaged)?;
             let id = EndpointId::from_bytes(keys::last_id(key).ok_or(Damaged)?);
+            Ok(webhook::decode_endpoint(realm, id, bytes, self.keyring.endpoint_seal())?)
+        })?;
+        endpoints.reverse();
+        Ok(endpoints)
+    }
+
+    /// One endpoint.
+    pub(crate) fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError> {
+        self.one(&keys::endpoint(realm, id), |bytes| {
             Ok(webhook::decode_endpoint(realm, id, bytes, self.keyring.endpoint_seal())?)
         })
     }
@@ -297,21 +302,26 @@ impl Shared {
         endpoint: EndpointId,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
+    ) -> Result<DeliveryPage, StoreError> {
+        let none = DeliveryPage { deliveries: Vec::new(), next: None };
+        let Some(first) = after.checked_add(1) else { return Ok(none) };
         let (first, last) = (keys::delivery(endpoint, first), keys::delivery(endpoint, u64::MAX));
         let view = self.table.view()?;
         if view.get(&keys::cursor(endpoint))?.is_none() {
-            return Ok(Vec::new());
+            return Ok(none);
         }
-        let entries = view.range(&first, &last, Direction::Ascending, limit)?;
+        // One more than asked for says whether there are more.
+        let mut entries = view.range(&first, &last, Direction::Ascending, limit.saturating_add(1))?;
         drop(view);
+        let has_more = entries.len() > limit;
+        entries.truncate(limit);
+        let last_entry = entries.last().and_then(|(key, _)| keys::last_number(key)).unwrap_or(after);
         let mut deliveries = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let position = keys::last_number(&key).unwrap_or_default();
             let delivery = webhook::decode_delivery(endpoint, position, &value);
             deliveries.extend(self.or_left_out(delivery.map_err(|damaged| self.blame(&key, damaged.into())))?);
         }
-        Ok(deliveries)
+        Ok(DeliveryPage { deliveries, next: has_more.then_some(last_entry) })
     }
 }

@@ -5,7 +5,7 @@
 //! one that no record refers to, after a crash in between, is harmless.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,8 +45,12 @@ pub(crate) struct SlotFile {
 }
 
 impl SlotFile {
-    /// Makes the file of a new store; one that a start cut short has left is taken over.
+    /// Makes the file of a new store; one that a start cut short has left is taken over. One
+    /// that is in use is refused and stays as it is.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        if is_in_use(path)? {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a key file in use"));
+        }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
         let slots = Self { file, capacity: AtomicU64::new(0) };
         slots.grow(CHUNK)?;
@@ -139,6 +143,43 @@ impl SlotFile {
     }
 }
 
+/// True if the file holds, or once held, a secret, or is something else than a key file: if it
+/// may not be written anew.
+pub(crate) fn is_in_use(path: &Path) -> io::Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut head = [0; SLOT];
+    let length = read_full(&mut file, &mut head)?;
+    let unused = [MAGIC.as_slice(), &[0; SLOT - MAGIC.len()]].concat();
+    if head != [0; SLOT] && head[..length] != unused[..length] {
+        return Ok(true);
+    }
+    let mut chunk = vec![0; SLOT * CHUNK as usize];
+    loop {
+        match read_full(&mut file, &mut chunk)? {
+            0 => return Ok(false),
+            length if chunk[..length].iter().any(|byte| *byte != 0) => return Ok(true),
+            _ => {}
+        }
+    }
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    loop {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => return Ok(length),
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn full() -> io::Error {
     io::Error::new(io::ErrorKind::StorageFull, "the key file has no slot left")
 }
@@ -181,6 +222,38 @@ mod tests {
         assert!(!std::fs::read(&path).unwrap().contains(&0xcd));
         assert_eq!(SlotFile::open(&path).unwrap().1, 3);
         assert!(slots.erase(0).is_err());
+    }
+
+    #[test]
+    fn only_a_file_without_a_used_slot_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(KEY_FILE);
+        let put = |bytes: &[u8]| std::fs::write(&path, bytes).unwrap();
+        assert!(!is_in_use(&path).unwrap(), "none is there");
+        // What a start that was cut short leaves.
+        for length in [0, 7, SLOT, SLOT * 5 + 3, SLOT * CHUNK as usize] {
+            put(&vec![0; length]);
+            assert!(!is_in_use(&path).unwrap(), "{length}");
+            drop(SlotFile::create(&path).unwrap());
+            assert!(!is_in_use(&path).unwrap());
+        }
+        // Files of another kind, or of another release.
+        for other in [b"x".as_slice(), b"vetd key file 2\n", &[1; SLOT * 2]] {
+            put(other);
+            assert!(is_in_use(&path).unwrap());
+        }
+        std::fs::remove_file(&path).unwrap();
+        let slots = SlotFile::create(&path).unwrap();
+        slots.write(CHUNK as u32 + 5, &[vec![1; WRAPPED]]).unwrap();
+        for erased in [false, true] {
+            if erased {
+                slots.erase(CHUNK as u32 + 5).unwrap();
+            }
+            let before = std::fs::read(&path).unwrap();
+            assert!(is_in_use(&path).unwrap());
+            assert!(SlotFile::create(&path).is_err());
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
     }
 
     #[test]

@@ -9,20 +9,21 @@ use futures::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use vetd_model::template::{Template, TemplateVersion};
-use vetd_model::webhook::{Delivery, Endpoint};
+use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::RealmSettings;
 use vetd_model::workspace::{ApiKey, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::api::{
-    Commit, CommitReceipt, Handle, IdempotencySlot, LiveSession, PositionedEvent, Store, StoreError, Stored,
-    StoredAnswer,
+    Commit, CommitReceipt, DeliveryPage, EventPage, Handle, IdempotencySlot, LiveSession, PositionedEvent, Store,
+    StoreError, Stored, StoredAnswer,
 };
 use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
 use crate::query::{Page, SessionQuery};
 use crate::shared::Shared;
+use crate::sweep::Sweep;
 use crate::writer::Request;
 
 /// The store in a data folder. One process owns the folder while this lives.
@@ -110,7 +111,7 @@ impl Store for SledStore {
         Box::pin(async move { self.shared.answer(slot, now) })
     }
 
-    fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<Vec<PositionedEvent>, StoreError> {
+    fn events(&self, realm: Realm, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         self.shared.events(realm, after, limit)
     }
 
@@ -130,8 +131,8 @@ impl Store for SledStore {
         self.shared.template_by_slug(realm, slug)
     }
 
-    fn templates(&self, realm: Realm) -> Result<Vec<Template>, StoreError> {
-        self.shared.templates(realm)
+    fn template_ids(&self, realm: Realm) -> Result<Vec<TemplateId>, StoreError> {
+        self.shared.template_ids(realm)
     }
 
     fn template_version(
@@ -141,10 +142,6 @@ impl Store for SledStore {
         number: u32,
     ) -> Result<Option<TemplateVersion>, StoreError> {
         self.shared.template_version(realm, id, number)
-    }
-
-    fn template_versions(&self, realm: Realm, id: TemplateId) -> Result<Vec<TemplateVersion>, StoreError> {
-        self.shared.template_versions(realm, id)
     }
 
     fn settings(&self, realm: Realm) -> BoxFuture<'_, Result<Stored<RealmSettings>, StoreError>> {
@@ -159,29 +156,36 @@ impl Store for SledStore {
         self.shared.api_keys()
     }
 
-    fn endpoints(&self) -> Result<Vec<Stored<Endpoint>>, StoreError> {
-        self.shared.endpoints()
+    fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError> {
+        self.shared.endpoints(realm)
+    }
+
+    fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError> {
+        self.shared.endpoint(realm, id)
     }
 
     fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError> {
         self.shared.cursor(endpoint)
     }
 
-    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<DeliveryPage, StoreError> {
         self.shared.deliveries(endpoint, after, limit)
     }
 
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(async move {
             let mut swept = 0;
-            loop {
-                let batch = self.shared.finished(now)?;
-                if batch.is_empty() {
-                    return Ok(swept);
+            let mut sweep = Sweep::Answers;
+            while !matches!(sweep, Sweep::Done) {
+                let finished = self.shared.sweep_on(&mut sweep, now)?;
+                swept += finished.records;
+                if finished.ops.is_empty() {
+                    tokio::task::yield_now().await;
+                } else {
+                    self.submit(Prepared::removal(finished.ops)).await?;
                 }
-                swept += batch.records;
-                self.submit(Prepared::removal(batch.keys)).await?;
             }
+            Ok(swept)
         })
     }
 

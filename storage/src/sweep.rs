@@ -1,37 +1,67 @@
 //! The sweep: what has had its time is found here, a bounded batch at a time.
 
+use sled::IVec;
 use vetd_model::{EndpointId, Timestamp};
 
 use crate::api::StoreError;
+use crate::disk::webhook;
 use crate::keys::{self, Key};
+use crate::prepare::Op;
 use crate::shared::Shared;
 use crate::table::Direction;
-use crate::time_limits::answer_days;
+use crate::time_limits::{answer_days, exhausted_is_old};
 
-/// The most records deleted in one commit.
+/// The most records looked at, and deleted, in one step.
 const BATCH: usize = 1_000;
 
-/// Records whose time is over.
+/// Where a sweep stands.
+pub(crate) enum Sweep {
+    /// Among the answers of finished days, which are the first under their letter.
+    Answers,
+    /// Among the deliveries, from this key on.
+    Deliveries(Key),
+    /// At its end.
+    Done,
+}
+
+/// What a step has found.
 #[derive(Default)]
 pub(crate) struct Finished {
-    /// Every key of theirs, continuations too.
-    pub keys: Vec<Key>,
+    /// Their removals, continuations too.
+    pub ops: Vec<Op>,
     /// How many records they are.
     pub records: usize,
 }
 
-impl Finished {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.records == 0
-    }
+/// What a delivery's endpoint says of it.
+#[derive(Clone, Copy)]
+enum Owner {
+    Gone,
+    /// Everything up to this position is settled or on record.
+    ReadTo(u64),
+    /// Its cursor does not decode.
+    Unknown,
 }
 
 impl Shared {
-    /// The next records to delete: answers of finished days, then deliveries whose endpoint is
-    /// gone.
-    pub(crate) fn finished(&self, now: Timestamp) -> Result<Finished, StoreError> {
-        let answers = self.finished_answers(now)?;
-        if answers.is_empty() { self.orphaned_deliveries() } else { Ok(answers) }
+    /// One step of a sweep. What it finds must be removed before the next step: answers of
+    /// finished days, deliveries whose endpoint is gone, deliveries exhausted long ago.
+    pub(crate) fn sweep_on(&self, sweep: &mut Sweep, now: Timestamp) -> Result<Finished, StoreError> {
+        match sweep {
+            Sweep::Answers => {
+                let finished = self.finished_answers(now)?;
+                if finished.records < BATCH {
+                    *sweep = Sweep::Deliveries(vec![keys::DELIVERY]);
+                }
+                Ok(finished)
+            }
+            Sweep::Deliveries(from) => {
+                let (finished, next) = self.finished_deliveries(from, now)?;
+                *sweep = next.map_or(Sweep::Done, Sweep::Deliveries);
+                Ok(finished)
+            }
+            Sweep::Done => Ok(Finished::default()),
+        }
     }
 
     fn finished_answers(&self, now: Timestamp) -> Result<Finished, StoreError> {
@@ -39,31 +69,58 @@ impl Shared {
         let Some(last_day) = answer_days(now).first_kept().checked_sub(1) else { return Ok(finished) };
         let last = keys::last_under(&keys::answers(last_day));
         let view = self.table.view()?;
-        for (key, head) in view.range(&[keys::ANSWER], &last, Direction::Ascending, BATCH)? {
-            let more = head.last().copied().unwrap_or(0);
-            finished.keys.extend((1..=more).map(|number| keys::continuation(&key, number)));
-            finished.keys.push(key.to_vec());
+        for (key, _) in view.range(&[keys::ANSWER], &last, Direction::Ascending, BATCH)? {
+            finished.ops.push(Op::RemoveRecord { key: key.to_vec() });
             finished.records += 1;
         }
         Ok(finished)
     }
 
-    fn orphaned_deliveries(&self) -> Result<Finished, StoreError> {
+    /// Also returns where to go on, if there are more.
+    fn finished_deliveries(&self, from: &[u8], now: Timestamp) -> Result<(Finished, Option<Key>), StoreError> {
         let mut finished = Finished::default();
-        let mut from = vec![keys::DELIVERY];
-        let last = keys::last_under(&from);
-        while finished.is_empty() {
-            let view = self.table.view()?;
-            let next = view.range(&from, &last, Direction::Ascending, 1)?;
-            let Some(id) = next.first().and_then(|(key, _)| key.get(1..17)?.try_into().ok()) else { break };
-            let prefix = keys::deliveries(EndpointId::from_bytes(id));
-            from = keys::last_under(&prefix);
-            if view.get(&keys::cursor(EndpointId::from_bytes(id)))?.is_none() {
-                let orphans = view.range(&prefix, &from, Direction::Ascending, BATCH)?;
-                finished.keys = orphans.into_iter().map(|(key, _)| key.to_vec()).collect();
-                finished.records = finished.keys.len();
-            }
+        let last = keys::last_under(&[keys::DELIVERY]);
+        let entries = self.table.view()?.range(from, &last, Direction::Ascending, BATCH)?;
+        let mut owner = None;
+        for (key, value) in &entries {
+            let Some(id) = key.get(1..17).and_then(|id| id.try_into().ok()).map(EndpointId::from_bytes) else {
+                continue;
+            };
+            let of = match owner {
+                Some((known, of)) if known == id => of,
+                _ => self.owner(id)?,
+            };
+            owner = Some((id, of));
+            let op = match of {
+                Owner::Gone => Op::Remove { key: key.to_vec() },
+                Owner::ReadTo(cursor) if is_old(id, cursor, key, value, now) => {
+                    // Not if somebody has it tried again meanwhile.
+                    Op::RemoveUnchanged { key: key.to_vec(), value: value.to_vec() }
+                }
+                Owner::ReadTo(_) | Owner::Unknown => continue,
+            };
+            finished.ops.push(op);
+            finished.records += 1;
         }
-        Ok(finished)
+        let next = entries.last().filter(|_| entries.len() == BATCH).map(|(key, _)| [key.as_ref(), &[0]].concat());
+        Ok((finished, next))
     }
+
+    fn owner(&self, id: EndpointId) -> Result<Owner, StoreError> {
+        let cursor = self.table.view()?.get(&keys::cursor(id))?;
+        Ok(match cursor.map(|cursor| webhook::decode_cursor(&cursor)) {
+            None => Owner::Gone,
+            Some(Ok(cursor)) => Owner::ReadTo(cursor),
+            Some(Err(_)) => Owner::Unknown,
+        })
+    }
+}
+
+/// True if this delivery was exhausted long ago. Beyond the endpoint's cursor it is kept, or its
+/// event would be delivered anew. One that does not decode stays; it is reported where it is read.
+fn is_old(id: EndpointId, cursor: u64, key: &IVec, value: &IVec, now: Timestamp) -> bool {
+    let position = keys::last_number(key).filter(|position| *position <= cursor);
+    let delivery = position.and_then(|position| webhook::decode_delivery(id, position, value).ok());
+    let exhausted = delivery.filter(|delivery| delivery.due.is_none()).and_then(|delivery| delivery.head_since);
+    exhausted.is_some_and(|since| exhausted_is_old(since, now))
 }

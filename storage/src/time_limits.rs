@@ -1,4 +1,4 @@
-//! How long idempotency records count.
+//! How long idempotency records count, and how long exhausted deliveries are kept.
 
 use std::time::Duration;
 
@@ -6,6 +6,14 @@ use vetd_model::Timestamp;
 
 /// An answer is given for this long after its request was accepted.
 const ANSWER_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// An exhausted delivery is kept for this long after its first attempt was due.
+const EXHAUSTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// True if a delivery that was first due then and is exhausted has had its time.
+pub(crate) fn exhausted_is_old(head_since: Timestamp, now: Timestamp) -> bool {
+    now.since(head_since) > EXHAUSTED_AGE
+}
 
 /// True if an answer of then no longer counts now.
 pub(crate) fn answer_is_old(accepted: Timestamp, now: Timestamp) -> bool {

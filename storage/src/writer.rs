@@ -169,8 +169,8 @@ impl Writer {
         let failed = |error| Failure::Tree(unavailable(error));
         self.fault(WriteStage::Apply).map_err(|error| failed(error.into()))?;
         tree.apply_batch(batch).map_err(failed)?;
-        self.fault(WriteStage::Flush).map_err(|error| failed(error.into()))?;
-        tree.flush().map_err(failed)?;
+        self.fault(WriteStage::Flush).map_err(|error| flush_failed(error.into()))?;
+        tree.flush().map_err(flush_failed)?;
         // On Linux sled's flush survives a killed process, not a power cut; this does.
         self.fault(WriteStage::Sync).map_err(Failure::Sync)?;
         self.data.sync_data().map_err(Failure::Sync)
@@ -195,8 +195,7 @@ impl Writer {
         match failure {
             // The slots were for this group alone; nothing refers to them.
             Failure::Slots(_) => {}
-            // What the kernel failed to write it forgets: reading it back proves nothing.
-            Failure::Sync(error) => self.shared.give_up(&format!("the data file could not be synced: {error}")),
+            Failure::Sync(error) => self.give_up_unsynced(&error),
             Failure::Tree(_) => self.reopen(),
         }
     }
@@ -209,7 +208,16 @@ impl Writer {
                 thread::park_timeout(REOPEN_WAIT * attempt);
             }
             match self.open_again() {
-                Ok(tree) => {
+                Ok(Reopened { tree, data, position }) => {
+                    // The kernel tells each handle once of what it failed to write. The new one
+                    // knows nothing of what came before it; the old one knows it all, also what
+                    // sled's own thread was told.
+                    if let Err(error) = self.data.sync_data() {
+                        drop(tree);
+                        return self.give_up_unsynced(&error);
+                    }
+                    self.data = data;
+                    self.position = self.position.max(position);
                     self.shared.table.replace(tree);
                     self.publish();
                     tracing::warn!("the store was reopened after an error of the disk");
@@ -222,15 +230,25 @@ impl Writer {
         self.shared.give_up(&format!("it could not be reopened: {reason}"));
     }
 
-    fn open_again(&mut self) -> Result<Db, String> {
+    fn open_again(&self) -> Result<Reopened, String> {
         let tree = open_tree(&self.shared.folder, self.shared.cache_bytes).map_err(|error| error.to_string())?;
         let data = open_data_file(&self.shared.folder).map_err(|error| error.to_string())?;
         data.sync_data().map_err(|error| error.to_string())?;
         let position = read_position(&tree).map_err(|error| error.to_string())?;
-        self.data = data;
-        self.position = self.position.max(position.unwrap_or(LAST_POSITION_ABSENT));
-        Ok(tree)
+        Ok(Reopened { tree, data, position: position.unwrap_or(LAST_POSITION_ABSENT) })
     }
+
+    /// What the kernel failed to write it forgets: reading it back proves nothing.
+    fn give_up_unsynced(&self, error: &io::Error) {
+        self.shared.give_up(&format!("the data file could not be synced: {error}"));
+    }
+}
+
+/// A store that was opened again.
+struct Reopened {
+    tree: Db,
+    data: File,
+    position: u64,
 }
 
 /// Where sled keeps its files.
@@ -250,9 +268,21 @@ fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
 
 /// What failed while a group was written.
 enum Failure {
+    /// The key file was not written or not synced.
     Slots(io::Error),
+    /// sled could not take the group, or the disk has no space for it.
     Tree(StoreError),
+    /// What sled wrote may never reach the disk.
     Sync(io::Error),
+}
+
+/// sled's flush ends in `sync_file_range`, which reports what the kernel failed to write and
+/// thereby clears it: as final as a failed sync. A full disk is met before that, by the write.
+fn flush_failed(error: sled::Error) -> Failure {
+    match error {
+        sled::Error::Io(error) if error.kind() != io::ErrorKind::StorageFull => Failure::Sync(error),
+        error => Failure::Tree(unavailable(error)),
+    }
 }
 
 impl Failure {

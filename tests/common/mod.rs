@@ -69,7 +69,8 @@ impl TestApp {
     pub async fn restart_after(mut self, pause: Duration) -> Self {
         self.stop().await;
         self.clock.advance(pause);
-        let (engine, store, router) = open(self.dir.path(), &self.clock, &self.config, &self.free_space, &self.write_fault).await;
+        let (engine, store, router) =
+            open(self.dir.path(), &self.clock, &self.config, &self.free_space, &self.write_fault).await;
         (self.engine, self.store, self.router) = (engine, store, router);
         self
     }
@@ -188,7 +189,7 @@ impl TestApp {
     pub fn event_types(&self, session: &Value) -> Vec<&'static str> {
         let id = text(&session["id"]).parse().unwrap();
         let realm = Realm { workspace: WorkspaceId(1), mode: Mode::from_livemode(session["livemode"] == true) };
-        let events = self.store.events(realm, 0, 100_000).unwrap();
+        let events = self.store.events(realm, 0, 100_000).unwrap().events;
         let ours = events.iter().filter(|found| found.event.session == id);
         ours.map(|found| found.event.kind.as_str()).collect()
     }
@@ -206,7 +207,7 @@ impl Drop for TestApp {
 }
 
 pub fn config() -> EngineConfig {
-    EngineConfig { shards: 2, resident_limit: 1_000, check_threads: 2, loopback_webhooks: true }
+    EngineConfig { shards: 2, resident_limit: 1_000, check_threads: 2, loopback_webhooks: true, on_fatal: None }
 }
 
 async fn open(

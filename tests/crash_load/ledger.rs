@@ -48,14 +48,8 @@ fn rank(status: &str) -> u8 {
 impl Ledger {
     /// A create was acknowledged; every further answer to the same key must name the same session.
     pub fn created(&self, key: &str, id: &str, outcome: &'static str) {
-        let record = Record {
-            id: id.to_owned(),
-            outcome,
-            furthest: 0,
-            ended: None,
-            submitted: false,
-            cancel_tried: false,
-        };
+        let record =
+            Record { id: id.to_owned(), outcome, furthest: 0, ended: None, submitted: false, cancel_tried: false };
         let known = self.records.lock().entry(key.to_owned()).or_insert(record).id.clone();
         assert_eq!(known, id, "the key {key} has two sessions");
     }

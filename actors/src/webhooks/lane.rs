@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use vetd_model::webhook::{Delivery, Endpoint, Setback};
+use vetd_model::webhook::{Endpoint, Setback};
 use vetd_model::{EventId, Timestamp};
-use vetd_storage::{Commit, Store, StoreError, Write};
+use vetd_storage::{Commit, CommitReceipt, Store, StoreError, Write};
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
@@ -20,8 +21,12 @@ use crate::webhooks::target::Reach;
 const CONCURRENCY: usize = 16;
 /// Events read ahead of what is delivered or recorded.
 const WINDOW: usize = 256;
+/// The most deliveries that a lane holds: beyond it, events wait in the store until it gets on.
+const BACKLOG: usize = 10_000;
 /// Successes after which the cursor is written even if nothing else is.
 const CURSOR_EVERY: u64 = 64;
+/// Positions after which the cursor is written though none of them was the endpoint's.
+const FOREIGN_EVERY: u64 = 65_536;
 /// When a write that failed is tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -44,7 +49,16 @@ pub(crate) enum LaneMsg {
     /// The endpoint's settings have changed.
     Changed(Box<Endpoint>),
     /// What was written down, or could not be.
-    Written { changes: BTreeMap<u64, Change>, cursor: u64, outcome: Result<(), StoreError> },
+    Written { write: WriteDown, outcome: Result<(), StoreError> },
+}
+
+/// One write of a lane: records, and how far the cursor moves with them.
+#[derive(Debug)]
+pub(crate) struct WriteDown {
+    changes: BTreeMap<u64, Change>,
+    cursor: u64,
+    /// How many successes the cursor moves past.
+    delivered: u64,
 }
 
 pub(crate) struct LaneState {
@@ -54,6 +68,8 @@ pub(crate) struct LaneState {
     alarm: Alarm,
     /// One write at a time, so that a cursor never overtakes the records it relies on.
     writing: bool,
+    /// Deliveries that have succeeded since the cursor was last written.
+    unwritten: u64,
     written_cursor: u64,
     write_again: Option<Timestamp>,
 }
@@ -73,9 +89,7 @@ impl Actor for Lane {
         let cursor = context.store.cursor(endpoint.id)?;
         let mut queue = LaneQueue::new(endpoint.id, endpoint.ordering, cursor);
         let now = context.clock.now();
-        for delivery in pending(&context, &endpoint)? {
-            queue.restore(&delivery, now);
-        }
+        restore(&context, &endpoint, &mut queue, now)?;
         let ring = {
             let myself = myself.clone();
             move || myself.send_message(LaneMsg::Alarm).is_ok()
@@ -83,7 +97,16 @@ impl Actor for Lane {
         let alarm = Alarm::start(Arc::clone(&context.clock), None, ring);
         myself.send_message(LaneMsg::Wake)?;
         let endpoint = Arc::new(endpoint);
-        Ok(LaneState { context, endpoint, queue, alarm, writing: false, written_cursor: cursor, write_again: None })
+        Ok(LaneState {
+            context,
+            endpoint,
+            queue,
+            alarm,
+            writing: false,
+            unwritten: 0,
+            written_cursor: cursor,
+            write_again: None,
+        })
     }
 
     async fn handle(
@@ -97,8 +120,11 @@ impl Actor for Lane {
         match message {
             LaneMsg::Wake | LaneMsg::Alarm => {}
             LaneMsg::Ended { position, attempt } => state.note(position, attempt, now),
-            LaneMsg::Changed(endpoint) => state.endpoint = Arc::from(endpoint),
-            LaneMsg::Written { changes, cursor, outcome } => state.note_written(changes, cursor, outcome, now),
+            LaneMsg::Changed(endpoint) => {
+                state.queue.set_ordering(endpoint.ordering, now);
+                state.endpoint = Arc::from(endpoint);
+            }
+            LaneMsg::Written { write, outcome } => state.note_written(write, outcome, now),
         }
         state.read_ahead(now)?;
         state.attempt_due(&myself, now);
@@ -113,23 +139,29 @@ impl Actor for Lane {
     }
 }
 
-fn pending(context: &LaneContext, endpoint: &Endpoint) -> Result<Vec<Delivery>, StoreError> {
-    let mut all: Vec<Delivery> = Vec::new();
-    loop {
-        let after = all.last().map_or(0, |delivery| delivery.position);
-        let page = context.store.deliveries(endpoint.id, after, WINDOW)?;
-        let last = page.len() < WINDOW;
-        all.extend(page);
-        if last {
-            return Ok(all);
-        }
+/// Takes up every filed delivery. There are not many more than [`BACKLOG`].
+fn restore(
+    context: &LaneContext,
+    endpoint: &Endpoint,
+    queue: &mut LaneQueue,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut after = Some(0);
+    while let Some(position) = after {
+        let page = context.store.deliveries(endpoint.id, position, WINDOW)?;
+        page.deliveries.iter().for_each(|delivery| queue.restore(delivery, now));
+        after = page.next;
     }
+    Ok(())
 }
 
 impl LaneState {
     fn note(&mut self, position: u64, attempt: Attempt, now: Timestamp) {
         match attempt {
-            Attempt::Delivered => self.queue.delivered(position, now),
+            Attempt::Delivered => {
+                self.queue.delivered(position, now);
+                self.unwritten += 1;
+            }
             Attempt::Failed(setback) => {
                 let jitter = Entropy.thousandth();
                 if !self.queue.failed(position, setback, now, jitter) {
@@ -141,19 +173,14 @@ impl LaneState {
 
     fn read_ahead(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let durable = *self.context.store.durable_position().borrow();
-        while self.queue.unrecorded() < WINDOW && self.queue.position() < durable {
-            let events = self.context.store.events(self.endpoint.realm, self.queue.position(), WINDOW)?;
-            for found in &events {
+        while self.queue.unrecorded() < WINDOW && self.queue.len() < BACKLOG && self.queue.position() < durable {
+            let page = self.context.store.events(self.endpoint.realm, self.queue.position(), WINDOW)?;
+            for found in &page.events {
                 if self.endpoint.events.admits(found.event.kind) {
                     self.queue.push(found.position, found.event.id, found.event.session, now);
                 }
-                self.queue.read_to(found.position);
             }
-            // A page may be short of a damaged event, so only an empty one is the end.
-            if events.is_empty() {
-                // The rest up to `durable` is other realms'.
-                self.queue.read_to(durable);
-            }
+            self.queue.read_to(page.read_to);
         }
         Ok(())
     }
@@ -172,51 +199,54 @@ impl LaneState {
         }
     }
 
-    /// Writes down records and cursor; nobody waits for it.
+    /// Writes down records and cursor; nobody waits for it. A cursor alone is written when the
+    /// lane comes to rest after successes, after many of them, and rarely for the sake of events
+    /// that are not the endpoint's.
     fn write_down(&mut self, myself: &ActorRef<LaneMsg>, now: Timestamp) {
+        self.write_again = self.write_again.filter(|at| now < *at);
+        if self.writing || self.write_again.is_some() {
+            return;
+        }
         let cursor = self.queue.cursor();
-        let idle = self.queue.in_flight() == 0 && cursor > self.written_cursor;
-        let far = cursor >= self.written_cursor + CURSOR_EVERY;
-        if self.writing || self.write_again.is_some_and(|at| now < at) {
-            return;
-        }
+        let at_rest = self.unwritten > 0 && self.queue.in_flight() == 0;
+        let far = self.unwritten >= CURSOR_EVERY || cursor >= self.written_cursor + FOREIGN_EVERY;
         let changes = self.queue.take_changes();
-        if changes.is_empty() && !idle && !far {
+        if changes.is_empty() && !at_rest && !far {
             return;
         }
-        let endpoint = self.endpoint.id;
-        let mut writes: Vec<Write<'_>> = Vec::with_capacity(changes.len() + 1);
-        for (position, change) in &changes {
-            writes.push(match change {
-                Change::Put(delivery) => Write::Delivery(delivery),
-                Change::Remove => Write::RemoveDelivery { endpoint, position: *position },
-            });
-        }
-        writes.push(Write::Cursor { endpoint, position: cursor });
-        let commit = self.context.store.commit(Commit { writes, idempotency: None });
+        let write = WriteDown { changes, cursor, delivered: std::mem::take(&mut self.unwritten) };
+        let commit = self.commit(&write);
         let lane = myself.clone();
-        (self.writing, self.write_again) = (true, None);
+        self.writing = true;
         tokio::spawn(async move {
             let outcome = commit.await.map(drop);
-            if lane.send_message(LaneMsg::Written { changes, cursor, outcome }).is_err() {
+            if lane.send_message(LaneMsg::Written { write, outcome }).is_err() {
                 tracing::debug!("the lane has stopped after a write");
             }
         });
     }
 
-    fn note_written(
-        &mut self,
-        changes: BTreeMap<u64, Change>,
-        cursor: u64,
-        outcome: Result<(), StoreError>,
-        now: Timestamp,
-    ) {
+    fn commit(&self, write: &WriteDown) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
+        let endpoint = self.endpoint.id;
+        let mut writes: Vec<Write<'_>> = Vec::with_capacity(write.changes.len() + 1);
+        for (position, change) in &write.changes {
+            writes.push(match change {
+                Change::Put(delivery) => Write::Delivery(delivery),
+                Change::Remove => Write::RemoveDelivery { endpoint, position: *position },
+            });
+        }
+        writes.push(Write::Cursor { endpoint, position: write.cursor });
+        self.context.store.commit(Commit { writes, idempotency: None })
+    }
+
+    fn note_written(&mut self, write: WriteDown, outcome: Result<(), StoreError>, now: Timestamp) {
         self.writing = false;
         match outcome {
-            Ok(()) => self.written_cursor = cursor,
+            Ok(()) => self.written_cursor = write.cursor,
             Err(error) => {
                 tracing::warn!(endpoint = %self.endpoint.id, %error, "webhook records could not be written; tried again");
-                self.queue.give_back(changes);
+                self.queue.give_back(write.changes);
+                self.unwritten += write.delivered;
                 self.write_again = Some(now.after(WRITE_AGAIN));
             }
         }

@@ -133,6 +133,7 @@ impl LaneQueue {
         }
         self.due.pop_first();
         let item = self.items.get_mut(&position)?;
+        debug_assert!(!item.in_flight, "a delivery under way is never due");
         item.in_flight = true;
         item.head_since.get_or_insert(now);
         self.in_flight += 1;
@@ -162,7 +163,10 @@ impl LaneQueue {
         self.record(position, next);
         match next {
             Some(at) => {
-                self.due.insert((at, position));
+                // Behind another since the ordering was changed: it waits for its turn.
+                if self.is_free(position) {
+                    self.due.insert((at, position));
+                }
                 self.record_followers(position);
                 true
             }
@@ -208,13 +212,46 @@ impl LaneQueue {
         }
         self.unrecorded.remove(&position);
         if let Some(positions) = self.sessions.get_mut(&item.session) {
+            let was_head = positions.first() == Some(&position);
             positions.remove(&position);
             match positions.first() {
-                Some(next) => drop(self.due.insert((now, *next))),
                 None => drop(self.sessions.remove(&item.session)),
+                Some(next) if was_head && self.items.get(next).is_some_and(|next| !next.in_flight) => {
+                    self.due.insert((now, *next));
+                }
+                Some(_) => {}
             }
         }
         Some(item)
+    }
+
+    /// True if nothing of its session must go before this delivery.
+    fn is_free(&self, position: u64) -> bool {
+        let session = self.items.get(&position).map(|item| item.session);
+        session.and_then(|session| self.head(session)).is_none_or(|head| head == position)
+    }
+
+    /// From here on deliveries wait for those before them in their session, or no longer do.
+    pub(crate) fn set_ordering(&mut self, ordering: Ordering, now: Timestamp) {
+        if self.ordering == ordering {
+            return;
+        }
+        self.ordering = ordering;
+        self.sessions.clear();
+        if ordering == Ordering::Session {
+            for (position, item) in &self.items {
+                self.sessions.entry(item.session).or_default().insert(*position);
+            }
+        }
+        let due: HashMap<u64, Timestamp> = self.due.iter().map(|(at, position)| (*position, *at)).collect();
+        let waiting = self.items.iter().filter(|(_, item)| !item.in_flight).map(|(position, _)| *position);
+        let free = waiting.filter(|position| self.is_free(*position));
+        self.due = free.map(|position| (due.get(&position).copied().unwrap_or(now), position)).collect();
+    }
+
+    /// How many deliveries are neither done nor exhausted.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
     }
 
     /// Every event up to here is delivered or has a record, once [`Self::take_changes`] is written.

@@ -20,6 +20,7 @@ use vetd_storage::Store;
 use crate::clock::Clock;
 use crate::engine::EngineConfig;
 use crate::error::EngineError;
+use crate::root::Root;
 use crate::webhooks::lane::{Lane, LaneContext, LaneMsg};
 use crate::webhooks::sender::Sender;
 
@@ -36,14 +37,15 @@ pub(crate) struct Webhooks {
 impl Webhooks {
     /// Starts a lane for each endpoint, each where it left off.
     pub(crate) async fn start(
+        root: &Root,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         config: &EngineConfig,
     ) -> Result<Self, EngineError> {
-        let endpoints = store.endpoints()?.into_iter().map(|stored| stored.value).collect();
+        let endpoints = store.endpoints(None)?.into_iter().map(|stored| stored.value).collect();
         let context =
             Arc::new(LaneContext { store, clock, sender: Sender::new()?, loopback: config.loopback_webhooks });
-        let started = Actor::spawn(None, Dispatcher, (context, endpoints)).await;
+        let started = Actor::spawn_linked(None, Dispatcher, (context, endpoints), root.get_cell()).await;
         let (dispatcher, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { dispatcher })
     }

@@ -67,8 +67,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         let [[w, x], [y, z]] = [b.to_be_bytes(), c.to_be_bytes()];
         return is_public_v4(Ipv4Addr::new(w, x, y, z));
     }
-    if a == 0x64 && b == 0xff9b {
-        // NAT64 (RFC 6052): the IPv4 address is at the end.
+    if address.octets().starts_with(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]) {
+        // NAT64 under its well-known prefix of 96 bits (RFC 6052): the IPv4 address is at the end.
         let [.., w, x, y, z] = address.octets();
         return is_public_v4(Ipv4Addr::new(w, x, y, z));
     }
@@ -127,6 +127,7 @@ mod tests {
             "2001:0:1::",
             "2001:db8::1",
             "fec0::1",
+            "64:ff9b:1:a00:0:100:808:808",
         ] {
             assert!(!Reach::Public.admits(closed.parse().unwrap()), "{closed}");
         }

@@ -25,6 +25,7 @@ pub(crate) enum AnswerV1 {
     SessionCreated {
         session: [u8; 16],
         expires_at: u64,
+        public_url: String,
     },
     /// With an owner (realm and session) sealed under the owner's secret.
     Body {
@@ -36,9 +37,11 @@ pub(crate) enum AnswerV1 {
 
 pub(crate) fn encode(record: &IdempotencyRecord<'_>, keyring: &Keyring) -> Result<Vec<u8>, StoreError> {
     let answer = match &record.answer {
-        Answer::SessionCreated { session, expires_at } => {
-            AnswerV1::SessionCreated { session: *session.bytes(), expires_at: expires_at.millis() }
-        }
+        Answer::SessionCreated { session, expires_at, public_url } => AnswerV1::SessionCreated {
+            session: *session.bytes(),
+            expires_at: expires_at.millis(),
+            public_url: public_url.clone(),
+        },
         Answer::Body { status, body } => {
             let owner = record.owner.map(|(realm, id, _)| (realm.bytes(), *id.bytes()));
             let sealed = match record.owner {

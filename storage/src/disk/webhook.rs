@@ -9,7 +9,6 @@ use vetd_model::{EndpointId, EventId, Realm, SessionId, Timestamp};
 
 use crate::api::{StoreError, Stored};
 use crate::codec::{self, Blob, Damaged, revisioned_head, split_revisioned, take};
-use crate::disk::parts::{event_from, event_tag};
 use crate::seal::Seal;
 
 const VERSION: u8 = 1;
@@ -18,7 +17,7 @@ const VERSION: u8 = 1;
 struct EndpointV1<'a> {
     url: Cow<'a, str>,
     /// `None` for all.
-    events: Option<Vec<u8>>,
+    events: Option<Vec<Cow<'a, str>>>,
     description: Option<Cow<'a, str>>,
     in_session_order: bool,
     secret: Blob,
@@ -46,7 +45,7 @@ pub(crate) fn encode_endpoint(endpoint: &Endpoint, revision: u64, seal: &Seal) -
         url: Cow::Borrowed(&endpoint.url),
         events: match &endpoint.events {
             EventFilter::All => None,
-            EventFilter::Only(kinds) => Some(kinds.iter().copied().map(event_tag).collect()),
+            EventFilter::Only(types) => Some(types.iter().map(|name| Cow::Borrowed(*name)).collect()),
         },
         description: endpoint.description.as_deref().map(Cow::Borrowed),
         in_session_order: endpoint.ordering == Ordering::Session,
@@ -70,7 +69,7 @@ pub(crate) fn decode_endpoint(
     let secret = std::str::from_utf8(&secret).ok().and_then(WebhookSecret::parse).ok_or(Damaged)?;
     let events = match disk.events {
         None => EventFilter::All,
-        Some(tags) => EventFilter::Only(tags.into_iter().map(event_from).collect::<Result<_, _>>()?),
+        Some(types) => EventFilter::of(types.iter().map(AsRef::as_ref)),
     };
     let value = Endpoint {
         id,

@@ -25,7 +25,8 @@ async fn sound(dir: &Path) -> Vec<Session> {
         write(&store, Some(&handle), &next, &[event]).await.unwrap();
         sessions.push(next);
     }
-    let answer = Answer::SessionCreated { session: sessions[0].id, expires_at: NOW };
+    let public_url = "https://vetd.example".to_owned();
+    let answer = Answer::SessionCreated { session: sessions[0].id, expires_at: NOW, public_url };
     let slot = IdempotencySlot([1; 16]);
     let record = IdempotencyRecord { slot, at: NOW, fingerprint: [0; 32], answer, owner: None };
     store.commit(Commit { writes: Vec::<Write<'_>>::new(), idempotency: Some(record) }).await.unwrap();

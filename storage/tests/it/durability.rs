@@ -23,7 +23,7 @@ async fn a_stale_revision_is_refused_and_changes_nothing() {
     let (again, event) = session(REALM, 1, &[]);
     assert_eq!(write(&store, None, &again, &[event]).await, Err(StoreError::Conflict));
     assert_eq!(store.session(REALM, made.id).await.unwrap().unwrap().0, winner);
-    assert_eq!(store.events(REALM, 0, 10).unwrap().len(), 2);
+    assert_eq!(store.events(REALM, 0, 10).unwrap().events.len(), 2);
     assert_eq!(audit(&store).violations, [""; 0]);
 }
 
@@ -100,7 +100,8 @@ async fn what_64_writers_were_told_is_there_afterwards() {
     }
     let report = audit(&store);
     assert_eq!((report.violations, report.sessions, report.events), (vec![], 320, 640));
-    let positions: Vec<u64> = store.events(REALM, 0, 1000).unwrap().iter().map(|event| event.position).collect();
+    let page = store.events(REALM, 0, 1000).unwrap();
+    let positions: Vec<u64> = page.events.iter().map(|event| event.position).collect();
     assert_eq!(positions, (1..=640).collect::<Vec<_>>());
 }
 
@@ -119,17 +120,19 @@ async fn a_follower_never_sees_more_than_is_durable_nor_an_event_without_its_ses
             loop {
                 let ending = done.load(Ordering::Acquire);
                 let durable = *position.borrow_and_update();
-                let events = store.events(REALM, after, 50).unwrap();
+                let page = store.events(REALM, after, 50).unwrap();
                 let durable_by_now = *position.borrow_and_update();
-                for event in &events {
+                for event in &page.events {
                     assert_eq!(event.position, after + 1, "no gap");
                     after = event.position;
                     let (session, _) = store.session(REALM, event.event.session).await.unwrap().unwrap();
                     assert!(session.chain.sequence >= event.event.sequence);
                 }
                 assert!(after <= durable_by_now, "nothing beyond the durable position");
-                assert!(events.len() == 50 || after >= durable, "nothing durable is held back");
-                if ending && events.is_empty() {
+                // All events here are of this realm, so the last one read is all there is to read.
+                assert_eq!(page.read_to, after);
+                assert!(page.events.len() == 50 || after >= durable, "nothing durable is held back");
+                if ending && page.events.is_empty() {
                     return after;
                 }
                 tokio::task::yield_now().await;

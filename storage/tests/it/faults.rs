@@ -49,8 +49,12 @@ async fn a_full_disk_refuses_writes_serves_reads_and_resumes() {
     assert_eq!(audit(&store).violations, [""; 0]);
 }
 
-/// A store whose disk fails at the given stage once it is told to.
-fn failing(dir: &Path, at: WriteStage) -> (Arc<SledStore>, Arc<AtomicU64>, Arc<Mutex<Vec<String>>>) {
+/// A store whose disk fails at the given stage, in this way, once it is told to.
+fn failing(
+    dir: &Path,
+    at: WriteStage,
+    kind: io::ErrorKind,
+) -> (Arc<SledStore>, Arc<AtomicU64>, Arc<Mutex<Vec<String>>>) {
     let failures = Arc::new(AtomicU64::new(0));
     let left = Arc::clone(&failures);
     let fatal = Arc::new(Mutex::new(Vec::new()));
@@ -58,7 +62,7 @@ fn failing(dir: &Path, at: WriteStage) -> (Arc<SledStore>, Arc<AtomicU64>, Arc<M
     let fault = move |stage| {
         let strikes = |left: u64| left.checked_sub(1);
         if stage == at && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, strikes).is_ok() {
-            return Err(io::Error::other("planted"));
+            return Err(io::Error::new(kind, "planted"));
         }
         Ok(())
     };
@@ -72,9 +76,13 @@ fn failing(dir: &Path, at: WriteStage) -> (Arc<SledStore>, Arc<AtomicU64>, Arc<M
 
 #[tokio::test]
 async fn after_an_error_of_the_disk_the_store_is_reopened_and_whole() {
-    for stage in [WriteStage::Apply, WriteStage::Flush] {
+    for (stage, kind) in [
+        (WriteStage::Apply, io::ErrorKind::Other),
+        (WriteStage::Apply, io::ErrorKind::StorageFull),
+        (WriteStage::Flush, io::ErrorKind::StorageFull),
+    ] {
         let dir = tempfile::tempdir().unwrap();
-        let (store, failures, fatal) = failing(dir.path(), stage);
+        let (store, failures, fatal) = failing(dir.path(), stage, kind);
         let (kept, _) = make(&store, REALM, 1).await;
 
         failures.store(1, Ordering::SeqCst);
@@ -92,20 +100,27 @@ async fn after_an_error_of_the_disk_the_store_is_reopened_and_whole() {
     }
 }
 
+/// Also a flush that fails: it reports what the kernel could not write, once.
 #[tokio::test]
 async fn a_failed_sync_ends_the_store_for_good() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, failures, fatal) = failing(dir.path(), WriteStage::Sync);
-    let (kept, _) = make(&store, REALM, 1).await;
-    failures.store(1, Ordering::SeqCst);
-    let (lost, event) = session(REALM, 2, &[]);
-    assert!(matches!(write(&store, None, &lost, &[event]).await, Err(StoreError::Unavailable(_))));
-    assert_eq!(fatal.lock().len(), 1);
-    assert!(matches!(store.health(), Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.session(REALM, kept.id).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.sweep(NOW).await, Err(StoreError::Unavailable(_))));
-    drop(store);
-    assert_eq!(open(dir.path()).session(REALM, kept.id).await.unwrap().unwrap().0, kept);
+    for (stage, kind) in [
+        (WriteStage::Sync, io::ErrorKind::Other),
+        (WriteStage::Sync, io::ErrorKind::StorageFull),
+        (WriteStage::Flush, io::ErrorKind::Other),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, failures, fatal) = failing(dir.path(), stage, kind);
+        let (kept, _) = make(&store, REALM, 1).await;
+        failures.store(1, Ordering::SeqCst);
+        let (lost, event) = session(REALM, 2, &[]);
+        assert!(matches!(write(&store, None, &lost, &[event]).await, Err(StoreError::Unavailable(_))));
+        assert_eq!(fatal.lock().len(), 1);
+        assert!(matches!(store.health(), Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.session(REALM, kept.id).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.sweep(NOW).await, Err(StoreError::Unavailable(_))));
+        drop(store);
+        assert_eq!(open(dir.path()).session(REALM, kept.id).await.unwrap().unwrap().0, kept);
+    }
 }
 
 #[tokio::test]

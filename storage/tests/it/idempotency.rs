@@ -19,7 +19,8 @@ fn slot(number: u8) -> IdempotencySlot {
 }
 
 fn created(number: u8) -> Answer {
-    Answer::SessionCreated { session: SessionId::from_bytes([number; 16]), expires_at: NOW }
+    let public_url = format!("https://vetd.example/{number}");
+    Answer::SessionCreated { session: SessionId::from_bytes([number; 16]), expires_at: NOW, public_url }
 }
 
 fn record(number: u8, at: Timestamp, answer: Answer) -> IdempotencyRecord<'static> {

@@ -78,6 +78,84 @@ async fn a_store_without_its_key_file_is_refused() {
     assert!(matches!(SledStore::open(options(dir.path())), Err(OpenError::KeyFile { .. })));
 }
 
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
+        if path.is_dir() { copy(&path, &to) } else { drop(std::fs::copy(&path, &to).unwrap()) }
+    }
+}
+
+#[tokio::test]
+async fn a_key_file_in_use_without_its_store_is_refused_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, backup) = (dir.path().join("data"), dir.path().join("backup"));
+    let store = open(&data);
+    let (made, _) = make(&store, REALM, 1).await;
+    drop(store);
+    copy(&data.join("sled"), &backup);
+    let keys = std::fs::read(data.join("keys")).unwrap();
+    let master = std::fs::read(data.join("master.key")).unwrap();
+    std::fs::remove_dir_all(data.join("sled")).unwrap();
+
+    let refused = |made: &str| {
+        let refused = SledStore::open(options(&data)).unwrap_err();
+        assert!(matches!(&refused, OpenError::MissingTree { path } if *path == data.join("keys")), "{refused}");
+        assert!(refused.to_string().contains("restore sled/"), "{refused}");
+        assert_eq!(std::fs::read(data.join("keys")).unwrap(), keys, "{made}");
+    };
+    refused("sled/ is absent");
+    assert!(!data.join("sled").exists(), "none is made");
+    // The key alone, with the master key elsewhere: none is made either.
+    std::fs::remove_file(data.join("master.key")).unwrap();
+    refused("master.key is absent too");
+    std::fs::create_dir(data.join("sled")).unwrap();
+    refused("sled/ is an empty folder");
+    plant(&data, |_| {});
+    refused("sled/ is an empty tree");
+    assert!(!data.join("master.key").exists());
+    std::fs::remove_dir_all(data.join("sled")).unwrap();
+
+    copy(&backup, &data.join("sled"));
+    std::fs::write(data.join("master.key"), master).unwrap();
+    let store = open(&data);
+    assert_eq!(store.session(REALM, made.id).await.unwrap().unwrap().0, made);
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_cut_short_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    // The tree is there but nothing in it; the key file is there, without a slot in use.
+    plant(dir.path(), |_| {});
+    std::fs::write(dir.path().join("keys"), vec![0; 1_000]).unwrap();
+    let store = open(dir.path());
+    make(&store, REALM, 1).await;
+    assert_eq!(vetd_storage::audit(&store).violations, [""; 0]);
+    drop(store);
+
+    // A store in which nobody has been verified yet may lose its tree.
+    let other = tempfile::tempdir().unwrap();
+    drop(open(other.path()));
+    std::fs::remove_dir_all(other.path().join("sled")).unwrap();
+    let store = open(other.path());
+    make(&store, REALM, 1).await;
+}
+
+#[tokio::test]
+async fn where_no_store_is_to_be_made_none_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let looking = |dir: &Path| SledStore::open(StoreOptions { create: false, ..options(dir) });
+    let absent = dir.path().join("absent");
+    assert!(matches!(looking(&absent), Err(OpenError::Absent(_))));
+    assert!(!absent.exists());
+    let empty = dir.path().join("empty");
+    plant(&empty, |_| {});
+    assert!(matches!(looking(&empty), Err(OpenError::Absent(_))));
+    assert!(!empty.join("keys").exists() && !empty.join("master.key").exists());
+    drop(open(dir.path()));
+    assert_eq!(looking(dir.path()).unwrap().health(), Ok(()));
+}
+
 #[tokio::test]
 async fn something_else_than_a_store_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
-use vetd_model::flow::{DocumentKind, Flow, StepKind};
+use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
 use vetd_model::session::{CanceledBy, State, StepSet};
 use vetd_model::signature::WebhookSecret;
 use vetd_model::submission::Submission;
@@ -15,8 +16,9 @@ use vetd_model::test_outcome::TestOutcome;
 use vetd_model::webhook::{Delivery, Endpoint, EventFilter, Ordering};
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
 use vetd_model::{ApiKeyId, CheckId, EndpointId, EventId, Session, Status, TemplateId, Timestamp, WorkspaceId};
-use vetd_storage::{LiveSession, Store, StoreError, Write, audit};
+use vetd_storage::{DeliveryPage, EventPage, LiveSession, PositionedEvent, Store, StoreError, Stored, Write, audit};
 
+use crate::opening::plant;
 use crate::support::{NOW, OTHER, REALM, commit, make, minutes, moved, open, session, write};
 
 fn every_state() -> Vec<State> {
@@ -127,16 +129,62 @@ async fn events_come_back_in_commit_order_and_by_identifier() {
     drop(store);
 
     let store = open(dir.path());
-    let events = store.events(REALM, 0, 10).unwrap();
+    let EventPage { events, read_to } = store.events(REALM, 0, 10).unwrap();
+    assert_eq!(read_to, 4);
     let positions: Vec<u64> = events.iter().map(|event| event.position).collect();
     assert_eq!(positions, [1, 3, 4]);
     assert_eq!((&events[1].event, &events[2].event), (&updated, &completed));
-    assert_eq!(store.events(REALM, 1, 1).unwrap(), events[1..2]);
-    assert_eq!(store.events(REALM, 4, 10).unwrap(), []);
+    let page = |events: &[PositionedEvent], read_to| Ok(EventPage { events: events.to_vec(), read_to });
+    assert_eq!(store.events(REALM, 1, 1), page(&events[1..2], 3));
+    assert_eq!(store.events(REALM, 1, 2), page(&events[1..], 4));
+    assert_eq!(store.events(REALM, 4, 10), page(&[], 4));
+    assert_eq!(store.events(OTHER, 2, 10), page(&[], 4), "to the last position, whosever it is");
     assert_eq!(store.event(REALM, completed.id).unwrap().as_ref(), Some(&events[2]));
     assert_eq!(store.event(OTHER, completed.id).unwrap(), None);
-    assert_eq!(store.events(OTHER, 0, 10).unwrap()[0].event.session, foreign.id);
+    assert_eq!(store.events(OTHER, 0, 10).unwrap().events[0].event.session, foreign.id);
     assert_eq!(audit(&store).violations, [""; 0]);
+}
+
+#[tokio::test]
+async fn damaged_entries_are_left_out_of_pages_and_read_past() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let endpoint = endpoint(1);
+    commit(&store, vec![Write::Endpoint { revision: 0, endpoint: &endpoint }]).await.unwrap();
+    for number in 1..=4 {
+        make(&store, REALM, number).await;
+        commit(&store, vec![Write::Delivery(&delivery(number))]).await.unwrap();
+    }
+    drop(store);
+    plant(dir.path(), |tree| {
+        for position in [2_u64, 4] {
+            let event = [b"e".as_slice(), &REALM.bytes(), &position.to_be_bytes()].concat();
+            let delivery = [b"d".as_slice(), endpoint.id.bytes(), &position.to_be_bytes()].concat();
+            for key in [event, delivery] {
+                assert!(tree.insert(key, b"?").unwrap().is_some());
+            }
+        }
+    });
+
+    let store = open(dir.path());
+    let events = |after, limit| {
+        let page = store.events(REALM, after, limit).unwrap();
+        (page.events.iter().map(|event| event.position).collect::<Vec<_>>(), page.read_to)
+    };
+    assert_eq!(events(0, 10), (vec![1, 3], 4));
+    assert_eq!(events(0, 2), (vec![1], 2));
+    assert_eq!(events(1, 1), (vec![], 2), "a full page of nothing that can be read");
+    assert_eq!(events(2, 1), (vec![3], 3));
+    assert_eq!(events(3, 1), (vec![], 4));
+    let deliveries = |after, limit| {
+        let page = store.deliveries(endpoint.id, after, limit).unwrap();
+        (page.deliveries.iter().map(|delivery| delivery.position).collect::<Vec<_>>(), page.next)
+    };
+    assert_eq!(deliveries(0, 10), (vec![1, 3], None));
+    assert_eq!(deliveries(0, 2), (vec![1], Some(2)));
+    assert_eq!(deliveries(1, 1), (vec![], Some(2)));
+    assert_eq!(deliveries(2, 2), (vec![3], None));
+    assert_eq!(deliveries(3, 1), (vec![], None));
 }
 
 fn template(number: u8, slug: &str) -> Template {
@@ -190,13 +238,55 @@ async fn templates_their_slugs_and_their_versions() {
     assert_eq!(store.template_by_slug(REALM, "uno"), Ok(Some(one.id)));
     assert_eq!(store.template_by_slug(REALM, "one"), Ok(None));
     assert_eq!(store.template_by_slug(OTHER, "uno"), Ok(None));
-    assert_eq!(store.templates(REALM), Ok(vec![two, published]));
-    let numbers: Vec<u32> = store.template_versions(REALM, one.id).unwrap().iter().map(|one| one.number).collect();
-    assert_eq!(numbers, [2, 1]);
+    assert_eq!(store.template_ids(REALM), Ok(vec![two.id, one.id]), "newest first");
+    assert_eq!(store.template_ids(OTHER), Ok(vec![]));
+    assert_eq!(store.template_version(OTHER, one.id, 1), Ok(None));
+    assert!(store.template_version(REALM, one.id, 2).unwrap().is_some());
     let first = store.template_version(REALM, one.id, 1).unwrap().unwrap();
     assert_eq!((first.flow, first.created), (vetd_model::scaffold::flow(), NOW.after(minutes(1))));
     assert_eq!(store.template_version(REALM, one.id, 3), Ok(None));
     assert_eq!(audit(&store).violations, [""; 0]);
+}
+
+/// A release with other defaults, or stricter rules, must still know its old flows.
+#[tokio::test]
+async fn a_flow_is_what_its_bytes_hash_to_whatever_this_release_would_make_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = template(1, "one");
+    let store = open(dir.path());
+    commit(&store, vec![put(0, &one)]).await.unwrap();
+    drop(store);
+
+    // As a release before the defaults wrote it.
+    let old = br#"{"steps":[{"type":"selfie"}]}"#;
+    let digest = FlowDigest(Sha256::digest(old).into());
+    let place = |digest: FlowDigest| [b"f".as_slice(), &digest.0].concat();
+    plant(dir.path(), |tree| {
+        let stored = tree.get(place(one.draft.digest())).unwrap().unwrap();
+        let stored = &stored[1..stored.len() - 1];
+        assert_eq!(<[u8; 32]>::from(Sha256::digest(stored)), one.draft.digest().0, "the bytes that were hashed");
+        let key = [b"p".as_slice(), &REALM.bytes(), one.id.bytes()].concat();
+        let mut record = tree.get(&key).unwrap().unwrap().to_vec();
+        let at = record.windows(32).position(|window| window == one.draft.digest().0).unwrap();
+        record[at..at + 32].copy_from_slice(&digest.0);
+        tree.insert(key, record).unwrap();
+        tree.insert(place(digest), [&[1], old.as_slice(), &[0]].concat()).unwrap();
+    });
+    let store = open(dir.path());
+    let read = store.template(REALM, one.id).await.unwrap().unwrap().value;
+    assert_eq!(read.draft.digest(), digest);
+    assert_eq!(read.draft.steps().len(), 1);
+    drop(read);
+    drop(store);
+
+    plant(dir.path(), |tree| {
+        let mut bytes = tree.get(place(digest)).unwrap().unwrap().to_vec();
+        let end = bytes.len() - 2;
+        bytes.insert(end, b' ');
+        tree.insert(place(digest), bytes).unwrap();
+    });
+    let store = open(dir.path());
+    assert!(matches!(store.template(REALM, one.id).await, Err(StoreError::Inconsistent { .. })));
 }
 
 #[tokio::test]
@@ -291,18 +381,89 @@ async fn endpoints_cursors_and_deliveries() {
     drop(store);
 
     let store = open(dir.path());
-    let endpoints: Vec<Endpoint> = store.endpoints().unwrap().into_iter().map(|stored| stored.value).collect();
-    assert_eq!(endpoints, [one.clone(), two.clone()]);
+    let endpoints =
+        |realm| -> Vec<Endpoint> { store.endpoints(realm).unwrap().into_iter().map(|stored| stored.value).collect() };
+    assert_eq!(endpoints(None), [two.clone(), one.clone()], "newest first");
+    assert_eq!((endpoints(Some(REALM)), endpoints(Some(OTHER))), (endpoints(None), vec![]));
+    assert_eq!(store.endpoint(REALM, one.id), Ok(Some(Stored { value: one.clone(), revision: 2 })));
+    assert_eq!(store.endpoint(OTHER, one.id), Ok(None));
     assert_eq!(store.cursor(one.id), Ok(300), "an edit leaves the cursor where it is");
-    assert_eq!(store.deliveries(one.id, 0, 10).unwrap(), filed[1..]);
-    assert_eq!(store.deliveries(one.id, 4, 10).unwrap(), filed[2..]);
-    assert_eq!(store.deliveries(one.id, 0, 1).unwrap(), filed[1..2]);
+    let page = |deliveries: &[Delivery], next| Ok(DeliveryPage { deliveries: deliveries.to_vec(), next });
+    assert_eq!(store.deliveries(one.id, 0, 10), page(&filed[1..], None));
+    assert_eq!(store.deliveries(one.id, 4, 10), page(&filed[2..], None));
+    assert_eq!(store.deliveries(one.id, 0, 1), page(&filed[1..2], Some(4)));
+    assert_eq!(store.deliveries(one.id, 4, 1), page(&filed[2..], None), "the last page says so");
 
     commit(&store, vec![Write::RemoveEndpoint { realm: REALM, id: one.id }]).await.unwrap();
     let late = vec![Write::Cursor { endpoint: one.id, position: 9 }, Write::Delivery(&filed[0])];
     commit(&store, late).await.unwrap();
-    assert_eq!(store.deliveries(one.id, 0, 10), Ok(vec![]));
-    assert_eq!(store.endpoints().unwrap().len(), 1);
+    assert_eq!(store.deliveries(one.id, 0, 10), page(&[], None));
+    assert_eq!((store.endpoint(REALM, one.id), endpoints(None).len()), (Ok(None), 1));
+    assert_eq!(audit(&store).violations, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_endpoint_in_several_pieces_goes_with_all_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    // 500 characters, each of which is twelve once it is percent-encoded.
+    let long = Endpoint { url: format!("https://example.com/{}", "%F0%9D%94%84".repeat(480)), ..endpoint(1) };
+    let remove = || vec![Write::RemoveEndpoint { realm: REALM, id: long.id }];
+    let put = || vec![Write::Endpoint { revision: 0, endpoint: &long }];
+    let pieces = |dir: &std::path::Path| {
+        let mut count = 0;
+        plant(dir, |tree| count = tree.scan_prefix(b"+").count());
+        count
+    };
+    commit(&store, put()).await.unwrap();
+    assert_eq!(store.endpoint(REALM, long.id).unwrap().unwrap().value, long);
+    drop(store);
+    assert_eq!(pieces(dir.path()), 1);
+
+    let store = open(dir.path());
+    commit(&store, remove()).await.unwrap();
+    assert_eq!(store.endpoint(REALM, long.id), Ok(None));
+    assert_eq!(audit(&store).violations, [""; 0]);
+    // Made and removed in one group.
+    let (made, removed) = (commit(&store, put()), commit(&store, remove()));
+    assert_eq!(futures::join!(made, removed), (Ok(()), Ok(())));
+    assert_eq!(audit(&store).violations, [""; 0]);
+    drop(store);
+    assert_eq!(pieces(dir.path()), 0);
+}
+
+#[tokio::test]
+async fn the_sweep_takes_deliveries_that_were_exhausted_long_ago_and_no_others() {
+    const DAYS_30: u64 = 30 * 24 * 60;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let one = endpoint(1);
+    commit(&store, vec![Write::Endpoint { revision: 0, endpoint: &one }]).await.unwrap();
+    // More than one batch of them.
+    let exhausted: Vec<Delivery> = (1..=2_500).map(|position| Delivery { due: None, ..delivery(position) }).collect();
+    for some in exhausted.chunks(500) {
+        commit(&store, some.iter().map(Write::Delivery).collect()).await.unwrap();
+    }
+    let kept = [
+        // Due once more; waiting behind another; exhausted later.
+        Delivery { due: Some(NOW), ..delivery(3_000) },
+        Delivery { head_since: None, due: None, ..delivery(3_001) },
+        Delivery { head_since: Some(NOW.after(minutes(1))), due: None, ..delivery(3_002) },
+        // Its event would be delivered anew.
+        Delivery { due: None, ..delivery(4_000) },
+    ];
+    commit(&store, kept.iter().map(Write::Delivery).collect()).await.unwrap();
+    commit(&store, vec![Write::Cursor { endpoint: one.id, position: 3_999 }]).await.unwrap();
+
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30))).await, Ok(0));
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30) + std::time::Duration::from_millis(1))).await, Ok(2_500));
+    let left = DeliveryPage { deliveries: kept.to_vec(), next: None };
+    assert_eq!(store.deliveries(one.id, 0, 10), Ok(left));
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30 + 2))).await, Ok(1));
+    commit(&store, vec![Write::Cursor { endpoint: one.id, position: 4_000 }]).await.unwrap();
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30 + 2))).await, Ok(1));
+
+    commit(&store, vec![Write::RemoveEndpoint { realm: REALM, id: one.id }]).await.unwrap();
     assert_eq!(audit(&store).violations, [""; 0]);
 }
 
@@ -394,5 +555,5 @@ async fn a_record_beyond_the_limit_is_refused_and_leaves_nothing() {
     let (session, event) = session(REALM, 1, &[("long", &long)]);
     assert_eq!(write(&store, None, &session, &[event]).await, Err(StoreError::TooLarge));
     assert_eq!(store.session(REALM, session.id).await, Ok(None));
-    assert_eq!(store.events(REALM, 0, 10), Ok(vec![]));
+    assert_eq!(store.events(REALM, 0, 10).unwrap().events, []);
 }
