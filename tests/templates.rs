@@ -435,6 +435,8 @@ async fn lists_of_templates_and_versions_are_paged_newest_first() {
         after = format!("&starting_after={}", text(&data[2]["id"]));
     }
     assert_eq!(seen, slugs);
+    let exact = app.get("/v1/templates?limit=7").await.expect(StatusCode::OK);
+    assert_eq!((exact["data"].as_array().unwrap().len(), &exact["has_more"]), (7, &json!(false)));
     let published = app.get("/v1/templates?status=published").await.expect(StatusCode::OK);
     let published: Vec<&str> = published["data"].as_array().unwrap().iter().map(|each| text(&each["slug"])).collect();
     assert_eq!(published, ["t5", "t3", "t1"]);

@@ -1,5 +1,7 @@
 //! The lifecycle by example: the cases that the contract names.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,14 +21,15 @@ fn realm() -> Realm {
     Realm { workspace: WorkspaceId(1), mode: Mode::Test }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the callers build it in place")]
 fn start(body: serde_json::Value) -> Session {
-    start_with(body, scaffold::flow())
+    start_with(&body, scaffold::flow())
 }
 
-fn start_with(body: serde_json::Value, flow: Arc<Flow>) -> Session {
+fn start_with(body: &serde_json::Value, flow: Arc<Flow>) -> Session {
     let birth =
         Birth { id: SessionId::new(BORN, [1; 10]), realm: realm(), secret: SessionSecret::new([2; 32]), at: BORN };
-    NewSession::parse(&body, Mode::Test).unwrap().build(birth, scaffold::reference(), flow).unwrap().next
+    NewSession::parse(body, Mode::Test).unwrap().build(birth, scaffold::reference(), flow).unwrap().next
 }
 
 fn apply(session: &mut Session, command: Command, at: Timestamp) -> Transition {
@@ -146,7 +149,7 @@ fn used_up_attempts_fail() {
         "steps": [{ "type": "data_entry", "fields": [{ "name": "a", "type": "string", "required": true }] }],
         "checks": [{ "type": "data_completeness", "on_fail": "retry" }], "max_attempts": 2,
     });
-    let mut session = start_with(json!({}), Arc::new(Flow::parse(&config, "").unwrap()));
+    let mut session = start_with(&json!({}), Arc::new(Flow::parse(&config, "").unwrap()));
     for expected in [Status::RequiresInput, Status::Failed] {
         submit_all(&mut session, later(1));
         let command = findings(&session, &Finding::failed("field_blank", "…"));
@@ -226,7 +229,7 @@ fn a_clock_set_back_changes_no_order() {
 #[test]
 fn a_flow_whose_pictures_nobody_reads_is_never_completed_by_itself() {
     let config = json!({ "steps": [{ "type": "selfie" }], "checks": [] });
-    let mut session = start_with(json!({}), Arc::new(Flow::parse(&config, "").unwrap()));
+    let mut session = start_with(&json!({}), Arc::new(Flow::parse(&config, "").unwrap()));
     submit_all(&mut session, later(1));
     let command = findings(&session, &Finding::passed());
     apply(&mut session, command, later(2));

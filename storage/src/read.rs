@@ -229,7 +229,7 @@ impl Shared {
     pub(crate) fn template_ids(&self, realm: Realm) -> Result<Vec<TemplateId>, StoreError> {
         let mut ids = Vec::new();
         scan(&self.table, &keys::templates(realm), |key, _| {
-            ids.extend(keys::last_id(key).map(TemplateId::from_bytes))
+            ids.extend(keys::last_id(key).map(TemplateId::from_bytes));
         })?;
         ids.reverse();
         Ok(ids)

@@ -25,7 +25,7 @@ pub enum WriteStage {
     Apply,
     /// After that, before it is flushed: the outcome is open.
     Flush,
-    /// Before the data file is synced.
+    /// Before the data file is synced, for a group or after the store was reopened.
     Sync,
 }
 /// Asked at each stage of each group; an error stands for one of the disk. For tests.

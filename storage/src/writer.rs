@@ -212,7 +212,7 @@ impl Writer {
                     // The kernel tells each handle once of what it failed to write. The new one
                     // knows nothing of what came before it; the old one knows it all, also what
                     // sled's own thread was told.
-                    if let Err(error) = self.data.sync_data() {
+                    if let Err(error) = self.fault(WriteStage::Sync).and_then(|()| self.data.sync_data()) {
                         drop(tree);
                         return self.give_up_unsynced(&error);
                     }

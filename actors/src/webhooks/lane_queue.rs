@@ -18,6 +18,17 @@ pub(crate) enum Change {
     Remove,
 }
 
+/// How a delivery stands when it is recorded.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    /// Behind another of its session.
+    Waits,
+    /// To be tried at this time.
+    Due(Timestamp),
+    /// Not tried any more.
+    Exhausted,
+}
+
 #[derive(Debug, Clone)]
 struct Item {
     event: EventId,
@@ -96,10 +107,10 @@ impl LaneQueue {
         let item = Item { event, session, failures: 0, head_since: None, recorded: false, in_flight: false };
         self.unrecorded.insert(position);
         self.enter(position, item, now);
-        let waits = self.ordering == Ordering::Session
-            && self.head(session).and_then(|head| self.items.get(&head)).is_some_and(|head| head.recorded);
+        let head = self.head(session).filter(|head| *head != position);
+        let waits = head.and_then(|head| self.items.get(&head)).is_some_and(|head| head.recorded);
         if waits {
-            self.record(position, None);
+            self.record(position, Standing::Waits);
         }
     }
 
@@ -116,6 +127,10 @@ impl LaneQueue {
             positions.insert(position);
             if positions.first() != Some(&position) {
                 return;
+            }
+            if let Some(behind) = positions.iter().nth(1) {
+                // On record ahead of the cursor since a time without ordering: now it waits.
+                self.due.retain(|(_, due)| due != behind);
             }
         }
         self.due.insert((due, position));
@@ -160,7 +175,7 @@ impl LaneQueue {
         item.failures += 1;
         let since = item.head_since.unwrap_or(now);
         let next = next_attempt(item.failures, setback, since, now, jitter);
-        self.record(position, next);
+        self.record(position, next.map_or(Standing::Exhausted, Standing::Due));
         match next {
             Some(at) => {
                 // Behind another since the ordering was changed: it waits for its turn.
@@ -183,22 +198,27 @@ impl LaneQueue {
         let followers: Vec<u64> = self.sessions.get(&item.session).into_iter().flatten().skip(1).copied().collect();
         for follower in followers {
             if self.unrecorded.contains(&follower) {
-                self.record(follower, None);
+                self.record(follower, Standing::Waits);
             }
         }
     }
 
-    fn record(&mut self, position: u64, due: Option<Timestamp>) {
+    fn record(&mut self, position: u64, standing: Standing) {
         let Some(item) = self.items.get_mut(&position) else { return };
         item.recorded = true;
         self.unrecorded.remove(&position);
+        let (head_since, due) = match standing {
+            Standing::Waits => (None, None),
+            Standing::Due(at) => (item.head_since, Some(at)),
+            Standing::Exhausted => (item.head_since, None),
+        };
         let delivery = Delivery {
             endpoint: self.endpoint,
             position,
             event: item.event,
             session: item.session,
             failures: item.failures,
-            head_since: item.head_since,
+            head_since,
             due,
         };
         self.changes.insert(position, Change::Put(delivery));

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -121,6 +121,29 @@ async fn a_failed_sync_ends_the_store_for_good() {
         drop(store);
         assert_eq!(open(dir.path()).session(REALM, kept.id).await.unwrap().unwrap().0, kept);
     }
+}
+
+/// What sled's own thread was told, and the new handle never will be, the old handle still tells.
+#[tokio::test]
+async fn a_store_whose_writes_may_be_lost_is_not_reopened() {
+    let dir = tempfile::tempdir().unwrap();
+    let failing = Arc::new(AtomicBool::new(false));
+    let fails = Arc::clone(&failing);
+    let fatal = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&fatal);
+    let fault = move |_| if fails.load(Ordering::SeqCst) { Err(io::Error::other("planted")) } else { Ok(()) };
+    let store = SledStore::open(StoreOptions {
+        write_fault: Some(Arc::new(fault)),
+        on_fatal: Some(Arc::new(move |reason: &str| noted.lock().push(reason.to_owned()))),
+        ..options(dir.path())
+    })
+    .unwrap();
+    make(&store, REALM, 1).await;
+    failing.store(true, Ordering::SeqCst);
+    let (lost, event) = session(REALM, 2, &[]);
+    assert!(matches!(write(&store, None, &lost, &[event]).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(fatal.lock().as_slice(), [reason] if reason.contains("could not be synced")));
+    assert!(matches!(store.health(), Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test]

@@ -10,3 +10,4 @@ mod lists;
 mod opening;
 mod round_trips;
 mod support;
+mod webhooks;
