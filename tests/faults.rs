@@ -28,7 +28,7 @@ struct Run {
     app: Option<TestApp>,
     fired: Arc<AtomicBool>,
     moved_on: bool,
-    /// A failed sync ends the store for good; the operator starts the server again.
+    /// A failed flush or sync ends the store for good; the operator starts the server again.
     fatal: bool,
     /// What was acknowledged, by key and path.
     answers: BTreeMap<(String, String), (Answer, String, Value)>,
@@ -46,7 +46,7 @@ impl Run {
             }
             Ok(())
         });
-        Self { app: Some(app), fired, moved_on: false, fatal: at == WriteStage::Sync, answers: BTreeMap::new() }
+        Self { app: Some(app), fired, moved_on: false, fatal: at != WriteStage::Apply, answers: BTreeMap::new() }
     }
 
     fn app(&self) -> &TestApp {
@@ -130,7 +130,7 @@ async fn lives_on(at: WriteStage, nth: u32) -> bool {
         assert!(sequence == 1 || seen.contains(&(sequence - 1)), "{sequence} before its predecessor");
         seen.insert(sequence);
     }
-    // A sync may fail once all is done and nobody asks any more.
+    // The store may end once all is done and nobody asks any more.
     run.recover().await;
     let Run { app, fired, answers, .. } = run;
     let app = app.unwrap();
@@ -166,7 +166,7 @@ async fn whichever_write_fails_before_it_is_applied_the_outcome_is_the_same() {
 }
 
 #[tokio::test]
-async fn whichever_write_fails_before_it_is_flushed_the_outcome_is_the_same() {
+async fn whichever_flush_fails_the_outcome_after_a_restart_is_the_same() {
     sweep(WriteStage::Flush).await;
 }
 

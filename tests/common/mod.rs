@@ -6,6 +6,7 @@
 
 pub mod faulty_disk;
 pub mod steps;
+pub mod world;
 
 use std::path::Path;
 use std::sync::Arc;
