@@ -1,6 +1,5 @@
 //! Wrong input: each gets its code from section 9, names the field, and changes nothing.
 
-
 mod common;
 
 use axum::body::Body;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use vetd_storage::{OpenError, SledStore, StoreOptions};
-use zeroize::Zeroizing;
 
 use super::Settings;
 use crate::failure::{Failure, Kind};
@@ -27,16 +26,6 @@ pub async fn open(settings: &Settings) -> Result<Arc<SledStore>, Failure> {
     opened.map_err(refused)
 }
 
-/// Opens a store that no server uses, for a command of its own.
-///
-/// # Errors
-/// Why it cannot be opened, with advice.
-pub fn open_offline(dir: &std::path::Path, master_key: Option<Zeroizing<String>>) -> Result<Arc<SledStore>, Failure> {
-    let mut options = StoreOptions::new(dir);
-    options.master_key = master_key;
-    SledStore::open(options).map_err(refused)
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn refused(error: OpenError) -> Failure {
     Failure::store(error.to_string())
@@ -53,7 +42,13 @@ pub(super) fn end_the_process(reason: &str) {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
+
+    fn open_offline(dir: &std::path::Path, master_key: Option<Zeroizing<String>>) -> Result<Arc<SledStore>, Failure> {
+        SledStore::open(StoreOptions { master_key, ..StoreOptions::new(dir) }).map_err(refused)
+    }
 
     #[test]
     fn a_folder_in_use_is_named() {
