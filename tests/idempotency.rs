@@ -13,6 +13,7 @@ use common::{Answer, TestApp, text};
 use futures::future::join_all;
 use futures::poll;
 use serde_json::{Value, json};
+use vetd::http::{HttpSettings, router};
 use vetd_model::{Mode, Realm, WorkspaceId};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -81,9 +82,12 @@ async fn a_replay_equals_the_first_answer_whatever_has_happened_meanwhile() {
     app.clock.advance(3 * HOUR);
     app.iframe_state(&session).await.refused(401, "session_expired");
     same(&first, &app.post_once("k", "/v1/sessions", body.clone()).await, "after the token has ended");
-    let app = app.restart_after(HOUR).await;
+    let mut app = app.restart_after(HOUR).await;
     same(&first, &app.post_once("k", "/v1/sessions", body.clone()).await, "after a restart");
-    assert_eq!(count(&app).await, 1);
+    app.router = router(app.engine.clone(), HttpSettings::new("https://moved.example.com", true));
+    same(&first, &app.post_once("k", "/v1/sessions", body.clone()).await, "under another public URL");
+    assert!(text(&app.create(json!({})).await["iframe_url"]).starts_with("https://moved.example.com/"));
+    assert_eq!(count(&app).await, 2);
     app.finish().await;
 }
 

@@ -7,6 +7,7 @@ mod durability;
 mod faults;
 mod idempotency;
 mod lists;
+mod older_stores;
 mod opening;
 mod round_trips;
 mod support;
