@@ -56,6 +56,7 @@ fn failed(error: EngineError) -> Failure {
 #[must_use]
 pub fn banner(listening: SocketAddr, data: &Path, key: &Key) -> String {
     let here = reachable(listening);
+    let program = std::env::args().next().unwrap_or_else(|| "vetd".to_owned());
     let version = env!("CARGO_PKG_VERSION");
     let data = data.display();
     let start = format!("vetd {version}\n  listening on  http://{listening}\n  data folder   {data}");
@@ -71,7 +72,7 @@ pub fn banner(listening: SocketAddr, data: &Path, key: &Key) -> String {
         "{start}{shown}\n\nTry next:\n\n  \
          curl -X POST {here}/v1/sessions -H \"Authorization: Bearer {example}\" -H \"Content-Type: application/json\" -d '{{}}'\n\n\
          and, in a second terminal, see the webhooks arrive:\n\n  \
-         vetd listen --url {here} --api-key {example}\n"
+         {program} listen --url {here} --api-key {example}\n"
     )
 }
 
