@@ -197,8 +197,8 @@ impl SessionState {
             return Err(refusal.into());
         }
         let reply = render(&transition.next);
-        let personal = transition.next.personal.clone();
-        let owner = personal.as_ref().map(|personal| (self.key.realm, self.key.id, &personal.secret));
+        let secret = claim.as_ref().and_then(|_| Some(transition.next.personal.as_ref()?.secret.clone()));
+        let owner = secret.as_ref().map(|secret| (self.key.realm, self.key.id, secret));
         let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
         self.commit(transition, record).await?;
         Ok(reply)

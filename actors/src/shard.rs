@@ -64,6 +64,13 @@ struct Failures {
     count: u32,
 }
 
+impl Failures {
+    /// True while they count; a clock that was set back ends that early rather than late.
+    fn count_at(&self, now: Timestamp) -> bool {
+        (self.first..self.first.after(BUDGET_WINDOW)).contains(&now)
+    }
+}
+
 pub(crate) struct Shard;
 
 impl Actor for Shard {
@@ -207,7 +214,7 @@ impl ShardState {
     /// often, after a rest.
     fn note_failure(&mut self, key: SessionKey) {
         let now = self.context.clock.now();
-        self.failures.retain(|_, failures| now.since(failures.first) < BUDGET_WINDOW);
+        self.failures.retain(|_, failures| failures.count_at(now));
         let failures = self.failures.entry(key).or_insert(Failures { first: now, count: 0 });
         failures.count += 1;
         let again = if failures.count > RESTART_BUDGET { now.after(BUDGET_WINDOW) } else { now };
@@ -216,9 +223,7 @@ impl ShardState {
 
     fn rests(&self, key: SessionKey) -> bool {
         let now = self.context.clock.now();
-        self.failures
-            .get(&key)
-            .is_some_and(|failures| failures.count > RESTART_BUDGET && now.since(failures.first) < BUDGET_WINDOW)
+        self.failures.get(&key).is_some_and(|failures| failures.count > RESTART_BUDGET && failures.count_at(now))
     }
 
     fn report_drained(&mut self) {

@@ -54,12 +54,6 @@ impl Date {
         Self::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
     }
 
-    /// The year, 1 to 9999.
-    #[must_use]
-    pub const fn year(self) -> u16 {
-        self.year
-    }
-
     /// Whole years from this day to `today`; negative days count as none. Who was born on
     /// 29 February has a birthday on 1 March of other years.
     #[must_use]

@@ -52,8 +52,6 @@ kinds! {
     EventId, Event, "evt";
     /// A webhook endpoint.
     EndpointId, Endpoint, "we";
-    /// One event on its way to one endpoint.
-    DeliveryId, Delivery, "whd";
     /// One request to the front door.
     RequestId, Request, "req";
     /// An API key (never the key itself).

@@ -1,12 +1,10 @@
 //! The loop that takes connections and serves them over HTTP/1.1, and ends in an orderly way. A
 //! proxy in front speaks whatever else there is to speak.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -60,8 +58,8 @@ impl Door {
                 report(ended);
             }
             match accepted {
-                Ok((stream, peer)) => {
-                    let served = self.clone().connection(stream, peer, router.clone(), graceful.watcher());
+                Ok((stream, _)) => {
+                    let served = self.clone().connection(stream, router.clone(), graceful.watcher());
                     open.spawn(async move {
                         served.await;
                         drop(permit);
@@ -84,14 +82,11 @@ impl Door {
         open.shutdown().await;
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+    async fn connection(self, stream: TcpStream, router: Router, watcher: Watcher) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
-        });
+        let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request));
         let io = TokioIo::new(Wire::new(stream, Arc::clone(&self.clock)));
         let mut builder = Builder::new();
         // The time limit also ends connections that say nothing, at first or between requests.

@@ -10,6 +10,7 @@ use super::{Answer, TestApp, request, text};
 
 /// Where the app's own key opens.
 pub const TEST: Realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
+
 /// The refusal with this status and code, where the message of a failure names the case.
 #[track_caller]
 pub fn refused(answer: &Answer, case: &str, status: u16, code: &str) -> Vec<String> {
