@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub enum Kind {
     /// Whatever has no code of its own.
     Other,
-    /// Flags or environment variables that contradict each other or cannot be used.
+    /// Settings that contradict each other or cannot be used, wherever they stand.
     Configuration,
     /// The data folder cannot be opened.
     Store,

@@ -2,6 +2,7 @@
 //! engine it knows [`vetd_actors::Engine`] alone.
 
 pub mod cli;
+pub mod config;
 pub mod failure;
 pub mod http;
 pub mod out;

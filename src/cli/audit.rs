@@ -1,7 +1,7 @@
 //! `vetd audit`: is everything in the data folder as it should be?
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,24 +10,24 @@ use serde_json::json;
 use vetd_storage::{AuditReport, SledStore, StoreOptions, audit};
 use zeroize::Zeroizing;
 
+use crate::config::{self, CommonFlags};
 use crate::failure::Failure;
 use crate::out;
-use crate::serve::secret;
 
 /// The flags of `vetd audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// The data folder
-    #[arg(long, env = "VETD_DATA", value_name = "DIR", default_value = "./vetd-data")]
-    data: PathBuf,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    flags: CommonFlags,
 }
 
 /// Audits a store that no server uses. Success is a sound store.
 pub(super) fn run(args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let store = open(&args.data, secret("VETD_MASTER_KEY")?.map(Zeroizing::new))?;
+    let settings = config::load(&args.flags.0)?;
+    let store = open(&settings.data, settings.master_key()?)?;
     let report = audit(&store);
     out::say(&if args.json { as_json(&report) } else { as_text(&report) })?;
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

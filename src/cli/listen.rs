@@ -19,9 +19,10 @@ use vetd_model::Timestamp;
 use vetd_model::signature::{WebhookSecret, verify_kyc_signature};
 
 use super::registration::Registration;
+use crate::config::secret;
 use crate::failure::Failure;
 use crate::out;
-use crate::serve::{Door, HEAD_TIME, Signals, bind, secret};
+use crate::serve::{Door, Signals, bind};
 
 /// How far a signature's time may be from now, in seconds.
 const TOLERANCE: u64 = 300;
@@ -29,6 +30,8 @@ const TOLERANCE: u64 = 300;
 const BODY_LIMIT: usize = 1 << 20;
 /// How long the last deliveries may take to be answered at the end.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long a server may take to send a request's head.
+const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// The flags of `vetd listen`.
 #[derive(Debug, Args)]

@@ -1,7 +1,5 @@
 //! Request bodies: read whole, under a limit of size and of time.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
@@ -15,8 +13,6 @@ use super::Front;
 use super::error::Problem;
 use super::json;
 
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read and dropped, so that a client that only listens
 /// once it has sent everything gets to see the answer.
 const DRAINED: usize = 4 * 1024 * 1024;
@@ -37,12 +33,13 @@ impl RawBody {
     /// `payload_too_large`; `validation_error` if the body does not arrive whole and in time.
     pub(super) async fn read(front: &Front, parts: &Parts, body: Body, limit: usize) -> Result<Self, Problem> {
         let clock = front.engine.clock();
-        let patience = clock.sleep(PATIENCE);
+        let time = front.settings.body_time;
+        let patience = clock.sleep(time);
         let waits_for_consent = parts.headers.contains_key(EXPECT);
         let bytes = tokio::select! {
             biased;
             bytes = collect(body, limit, waits_for_consent) => bytes?,
-            () = patience => return Err(incomplete("must arrive within 30 seconds")),
+            () = patience => return Err(incomplete(&format!("must arrive within {} seconds", time.as_secs()))),
         };
         Ok(Self { bytes, is_json: says_json(parts) })
     }

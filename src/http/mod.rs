@@ -27,6 +27,7 @@ mod webhook_endpoints;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
@@ -47,6 +48,8 @@ pub struct HttpSettings {
     pub v1_body_limit: usize,
     /// The largest body under `/iframe/api`, in bytes.
     pub iframe_body_limit: usize,
+    /// How long a body may take to arrive.
+    pub body_time: Duration,
     /// The most requests under way at once; the next one is told to come back.
     pub max_in_flight: usize,
     /// False from the moment on that the server is about to end: `/readyz` says so.
@@ -62,6 +65,7 @@ impl HttpSettings {
             loopback_webhooks,
             v1_body_limit: 512 * 1024,
             iframe_body_limit: 128 * 1024,
+            body_time: Duration::from_secs(30),
             max_in_flight: 4096,
             open: Arc::new(AtomicBool::new(true)),
         }

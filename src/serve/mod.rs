@@ -2,7 +2,6 @@
 
 mod door;
 mod first_start;
-mod settings;
 mod signals;
 pub mod store;
 mod telemetry;
@@ -15,7 +14,6 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -23,41 +21,47 @@ use vetd_actors::{Clock, Engine, EngineConfig, SystemClock};
 use vetd_storage::Store;
 
 pub use door::Door;
-pub use settings::{ServeArgs, Settings, secret};
 pub use signals::Signals;
 
 use self::first_start::Key;
+use crate::config::{self, Flags, Settings};
 use crate::failure::Failure;
 use crate::http::{HttpSettings, router};
 use crate::out;
-
-/// How long a client may take to send a request's head.
-pub const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// Runs the server until a signal ends it.
 ///
 /// # Errors
 /// Why it cannot start, or did not end well.
-pub async fn run(args: ServeArgs) -> Result<(), Failure> {
-    telemetry::start(&args.log, args.log_format)?;
-    let settings = Settings::from_env(args)?;
+pub async fn run(flags: &Flags) -> Result<(), Failure> {
+    let settings = config::load(flags)?;
+    telemetry::start(&settings.log, settings.log_format)?;
+    let bootstrap_key = settings.bootstrap_test_key()?;
+    let bootstrap_key = bootstrap_key.as_ref().map(|key| key.as_str());
     let mut signals = Signals::listen()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::shifted(settings.args.clock_offset));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::shifted(settings.clock_offset));
 
     // The port comes first: a start that fails for it has made nothing in the data folder.
-    let listener = bind(settings.args.listen).await?;
+    let listener = bind(settings.listen).await?;
     let listening = listener.local_addr().map_err(|error| Failure::listen(error.to_string()))?;
     let engine = tokio::select! {
-        engine = start(&settings, Arc::clone(&clock), listening) => engine?,
+        engine = start(&settings, bootstrap_key, Arc::clone(&clock), listening) => engine?,
         signal = signals.next() => return Err(Failure::other(format!("ended by {signal} during the start"))),
     };
 
-    let http = HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback());
+    let http = HttpSettings {
+        v1_body_limit: settings.v1_body_limit.in_memory(),
+        iframe_body_limit: settings.iframe_body_limit.in_memory(),
+        body_time: settings.body_timeout,
+        max_in_flight: settings.requests,
+        ..HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback())
+    };
     let open = Arc::clone(&http.open);
     let router = router(engine.clone(), http);
     // Connections get most of the grace; the engine always has some of it left.
-    let drain = settings.grace() * 3 / 4;
-    let door = Door { clock: Arc::clone(&clock), connections: settings.args.connections, head_time: HEAD_TIME, drain };
+    let drain = settings.shutdown_grace * 3 / 4;
+    let (connections, head_time) = (settings.connections, settings.head_timeout);
+    let door = Door { clock: Arc::clone(&clock), connections, head_time, drain };
     let (told, stop) = oneshot::channel::<()>();
     let served = door.serve(listener, router, async { drop(stop.await) });
     let mut served = Box::pin(served);
@@ -72,7 +76,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let _ = told.send(());
     let orderly = async {
         served.await;
-        let left = settings.grace().saturating_sub(clock.now().since(told_at));
+        let left = settings.shutdown_grace.saturating_sub(clock.now().since(told_at));
         engine.shutdown(left).await;
     };
     tokio::select! {
@@ -85,21 +89,26 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
 }
 
 /// Opens the store, starts the engine over it, makes what a first start makes, and says so.
-async fn start(settings: &Settings, clock: Arc<dyn Clock>, listening: SocketAddr) -> Result<Engine, Failure> {
+async fn start(
+    settings: &Settings,
+    bootstrap_key: Option<&str>,
+    clock: Arc<dyn Clock>,
+    listening: SocketAddr,
+) -> Result<Engine, Failure> {
     let store = store::open(settings).await?;
     let keys = store.api_keys().map_err(|error| Failure::store(format!("the API keys cannot be read: {error}")))?;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let config = EngineConfig {
         shards: cores * 4,
-        resident_limit: settings.args.resident,
-        check_threads: cores,
+        resident_limit: settings.resident,
+        check_threads: settings.check_threads.unwrap_or(cores),
         loopback_webhooks: listening.ip().is_loopback(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the sessions cannot be recovered: {error}")))?;
-    let key = first_start::prepare(&engine, !keys.is_empty(), settings.bootstrap_key.as_deref()).await?;
-    out::say(&first_start::banner(listening, &settings.args.data, &key)).map_err(|failure| match key {
+    let key = first_start::prepare(&engine, !keys.is_empty(), bootstrap_key).await?;
+    out::say(&first_start::banner(listening, &settings.data, &key)).map_err(|failure| match key {
         Key::Made(_) => Failure::other(format!(
             "{failure}. The first API key was made but could not be shown; start once with VETD_BOOTSTRAP_TEST_KEY set \
              to a key of your own"

@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use vetd_storage::{OpenError, SledStore, StoreOptions};
 
-use super::Settings;
+use crate::config::Settings;
 use crate::failure::{Failure, Kind};
 use crate::out;
-
-/// A MiB in bytes.
-const MIB: u64 = 1 << 20;
 
 /// Opens the store as the settings say. If it fails for good later, the process ends.
 ///
 /// # Errors
 /// Why it cannot be opened, with advice.
 pub async fn open(settings: &Settings) -> Result<Arc<SledStore>, Failure> {
-    let mut options = StoreOptions::new(&settings.args.data);
-    options.master_key.clone_from(&settings.master_key);
-    options.cache_bytes = settings.args.cache * MIB;
-    options.reserve_bytes = settings.args.disk_reserve.saturating_mul(MIB);
+    let mut options = StoreOptions::new(&settings.data);
+    options.master_key = settings.master_key()?;
+    options.cache_bytes = settings.cache.bytes();
+    options.reserve_bytes = settings.disk_reserve.bytes();
     options.on_fatal = Some(Arc::new(end_the_process));
     let opened = tokio::task::spawn_blocking(|| SledStore::open(options)).await;
     let opened = opened.map_err(|error| Failure::store(format!("opening the data folder failed: {error}")))?;

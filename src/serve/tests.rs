@@ -15,7 +15,10 @@ use tokio::task::JoinHandle;
 use vetd_actors::TestClock;
 use vetd_model::Timestamp;
 
-use super::{Door, HEAD_TIME};
+use super::Door;
+
+/// Longer than any of these tests takes.
+const HEAD_TIME: Duration = Duration::from_secs(10);
 
 struct Running {
     address: SocketAddr,

@@ -115,7 +115,9 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 /// Finds the master key: the given one, else the file's, else (for a new store only) makes one.
 pub(crate) fn master_key(dir: &Path, given: Option<&str>, is_new: bool) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     if let Some(text) = given {
-        return parse(text).ok_or(OpenError::InvalidMasterKey { place: "VETD_MASTER_KEY".to_owned() });
+        return parse(text).ok_or(OpenError::InvalidMasterKey {
+            place: "VETD_MASTER_KEY (or the file that master_key_file names)".to_owned(),
+        });
     }
     let path = dir.join(MASTER_KEY_FILE);
     match fs::read_to_string(&path).map(Zeroizing::new) {

@@ -95,7 +95,7 @@ pub enum OpenError {
         known: u32,
     },
     /// The store has a master key, and none was given or found.
-    #[error("the store has a master key, but VETD_MASTER_KEY is not set and {} is absent; give the key that the store was made with", .path.display())]
+    #[error("the store has a master key, but neither VETD_MASTER_KEY nor master_key_file is set and {} is absent; give the key that the store was made with", .path.display())]
     MissingMasterKey {
         /// Where the file was looked for.
         path: PathBuf,

@@ -1,0 +1,186 @@
+//! Every setting, declared once. To add one, add an entry, then run
+//! `cargo run -- config --reference > docs/configuration.md`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::file::read_limited;
+use super::layers::Layers;
+use super::setting::{Setting, number, text};
+use super::value::{Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Value};
+use crate::failure::Failure;
+
+/// Makes [`Settings`] and [`all`] of the entries. An entry is: what it means (also shown to
+/// operators), `name: Type = how it is written, its range and its default`.
+macro_rules! settings {
+    ($( $group:literal { $( $(#[doc = $about:literal])+ $name:ident: $type:ty = $declared:expr; )+ } )+) => {
+        /// The settings in force, each checked.
+        #[derive(Debug, Clone)]
+        pub struct Settings {
+            $($( $(#[doc = $about])+ pub $name: $type, )+)+
+        }
+
+        /// Every setting, in the order of the reference page.
+        #[must_use]
+        pub fn all() -> &'static [Setting] {
+            static ALL: LazyLock<Vec<Setting>> = LazyLock::new(|| vec![
+                $($( Setting::new::<$type>(stringify!($name), $group, concat!($($about),+), $declared), )+)+
+            ]);
+            &ALL
+        }
+
+        impl Settings {
+            /// The values in force, as typed fields.
+            ///
+            /// # Errors
+            /// What does not fit together.
+            pub fn from_layers(layers: &Layers) -> Result<Self, Failure> {
+                let settings = Self { $($( $name: field(layers, stringify!($name))?, )+)+ };
+                settings.fit_together().map(|()| settings)
+            }
+        }
+    };
+}
+
+settings! {
+    "Where it is" {
+        /// The data folder; made at the first start, for its owner alone.
+        data: PathBuf = text("DIR").default("./vetd-data").common();
+        /// The address and port to listen on; port 0 takes a free one and prints it.
+        listen: SocketAddr = text("ADDR").default("127.0.0.1:8080");
+        /// The base of every link. The `Host` header never is.
+        public_url: Option<PublicUrl> = text("URL").otherwise("http:// and the listen address");
+    }
+    "Secrets" {
+        /// The root of all keys: 32 bytes as base64 or hexadecimal.
+        master_key: Option<Secret> = text("KEY").otherwise("the file master.key in the data folder");
+        /// A file that holds the master key, such as a systemd credential; in place of `VETD_MASTER_KEY`.
+        master_key_file: Option<PathBuf> = text("FILE").otherwise("none");
+        /// A test API key (ak_test_ and 24 to 64 letters or digits) to take over instead of making and printing one.
+        bootstrap_test_key: Option<Secret> = text("KEY").otherwise("none");
+        /// A file that holds that test API key; in place of `VETD_BOOTSTRAP_TEST_KEY`.
+        bootstrap_test_key_file: Option<PathBuf> = text("FILE").otherwise("none");
+    }
+    "Logs" {
+        /// What to log: a level, or levels by module, such as info,vetd=debug.
+        log: LogFilter = text("FILTER").default("info");
+        /// How log lines look; they go to standard error.
+        log_format: LogFormat = text("FORMAT").default("text");
+    }
+    "Limits" {
+        /// The most connections at a time; more wait in the system's queue.
+        connections: usize = number("CONNECTIONS", 1..=1_000_000).default("4096");
+        /// The most requests under way at once; the next one is answered 503 and told to come back.
+        requests: usize = number("REQUESTS", 1..=1_000_000).default("4096");
+        /// How long a client may take to send a request's head, and how long an idle connection is kept.
+        head_timeout: Duration = number("SECONDS", 1..=3600).default("10");
+        /// How long a request's body may take to arrive.
+        body_timeout: Duration = number("SECONDS", 1..=3600).default("30");
+        /// The largest body under `/v1`.
+        v1_body_limit: Kibibytes = number("KIB", 64..=65_536).default("512");
+        /// The largest body under `/iframe/api`.
+        iframe_body_limit: Kibibytes = number("KIB", 16..=65_536).default("128");
+        /// How long requests and checks may take to finish when vetd is told to end.
+        shutdown_grace: Duration = number("SECONDS", 0..=3600).default("20");
+    }
+    "Disk, memory and processors" {
+        /// The disk space that vetd leaves free; below it, writes are answered 503.
+        disk_reserve: Mebibytes = number("MIB", 0..=1 << 30).default("256");
+        /// The store's page cache.
+        cache: Mebibytes = number("MIB", 8..=1 << 20).default("64");
+        /// The most idle sessions kept in memory; the others are read again when they are needed.
+        resident: usize = number("SESSIONS", 0..=100_000_000).default("10000");
+        /// The most checks that run at once.
+        check_threads: Option<usize> = number("THREADS", 1..=1024).otherwise("one for each processor");
+    }
+    "For tests" {
+        /// Shifts the clock. Refused unless vetd listens on a loopback address.
+        clock_offset: i64 = number("SECONDS", -1_000_000_000..=1_000_000_000).default("0").hidden();
+    }
+}
+
+/// The most bytes of a file that holds a secret.
+const SECRET_BYTES: u64 = 4096;
+
+impl Settings {
+    /// The base of every link, given the address that is really listened on.
+    #[must_use]
+    pub fn public_url(&self, listening: SocketAddr) -> String {
+        self.public_url.as_ref().map_or_else(|| format!("http://{listening}"), |url| url.as_str().to_owned())
+    }
+
+    /// The master key, from the environment or its file. Read only when it is needed: not everyone
+    /// who may speak to the server may read it.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn master_key(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+        secret_of(self.master_key.as_ref(), self.master_key_file.as_deref(), "master_key_file")
+    }
+
+    /// The test API key to take over, from the environment or its file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or does not hold such a key.
+    pub fn bootstrap_test_key(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+        let (given, file) = (self.bootstrap_test_key.as_ref(), self.bootstrap_test_key_file.as_deref());
+        let key = secret_of(given, file, "bootstrap_test_key_file")?;
+        if key.as_ref().is_some_and(|key| !is_test_key(key)) {
+            let place = file.map_or("VETD_BOOTSTRAP_TEST_KEY".to_owned(), |file| file.display().to_string());
+            let message = format!("{place} must hold ak_test_ followed by 24 to 64 letters or digits");
+            return Err(Failure::configuration(message));
+        }
+        Ok(key)
+    }
+
+    fn fit_together(&self) -> Result<(), Failure> {
+        let twice = |secret: &Option<Secret>, file: &Option<PathBuf>, name: &str| {
+            let both = secret.is_some() && file.is_some();
+            both.then(|| format!("VETD_{} and {name}_file are both set; unset one of them", name.to_uppercase()))
+        };
+        let shifted = (self.clock_offset != 0 && !self.listen.ip().is_loopback()).then(|| {
+            let listen = self.listen;
+            format!(
+                "clock_offset moves the clock for tests and is allowed only on a loopback address, but vetd would \
+                 listen on {listen}; unset VETD_CLOCK_OFFSET, or listen on 127.0.0.1"
+            )
+        });
+        let wrong = twice(&self.master_key, &self.master_key_file, "master_key")
+            .or_else(|| twice(&self.bootstrap_test_key, &self.bootstrap_test_key_file, "bootstrap_test_key"))
+            .or(shifted);
+        wrong.map_or(Ok(()), |wrong| Err(Failure::configuration(wrong)))
+    }
+}
+
+/// The value in force of one setting; the layers have checked it.
+fn field<V: Value>(layers: &Layers, name: &str) -> Result<V, Failure> {
+    let value = match layers.text(name) {
+        Some(text) => V::parse(text),
+        None => V::absent().ok_or_else(|| "it has no default".to_owned()),
+    };
+    value.map_err(|error| Failure::configuration(format!("{name}: {error}")))
+}
+
+fn secret_of(given: Option<&Secret>, file: Option<&Path>, name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    let wrong = |path: &Path, why: &str| Failure::configuration(format!("{name}: {} {why}", path.display()));
+    match (given, file) {
+        (Some(secret), _) => Ok(Some(secret.reveal().clone())),
+        (None, Some(path)) => {
+            let text = read_limited(path, SECRET_BYTES).map(Zeroizing::new);
+            let text = text.map_err(|error| wrong(path, &format!("cannot be read: {error}")))?;
+            let text = Zeroizing::new(text.trim().to_owned());
+            if text.is_empty() { Err(wrong(path, "is empty")) } else { Ok(Some(text)) }
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn is_test_key(key: &str) -> bool {
+    key.strip_prefix("ak_test_").is_some_and(|letters| {
+        (24..=64).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
