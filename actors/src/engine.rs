@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
-use vetd_storage::{FatalHook, Page, SessionQuery, Store};
+use vetd_storage::{Answer, Commit, FatalHook, Page, SessionQuery, SessionWrite, Store, StoreError, Write};
 use zeroize::Zeroizing;
 
 use crate::access::Access;
@@ -21,6 +21,7 @@ use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
+use crate::shard::RING_AGAIN;
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
@@ -140,7 +141,9 @@ impl Engine {
         Ok(self.inner.store.health()?)
     }
 
-    /// Makes a session. Its answer is not filed as bytes: a replay makes it again from the
+    /// Makes a session. Nobody else can know of it yet, so it needs no actor to guard it: it is
+    /// written down, its deadline is armed, and its first command wakes an actor for it. Its
+    /// answer is not filed as bytes: a replay makes it again from the
     /// session and from `public_url`, the base of its links, so `render` must depend on nothing
     /// else that changes.
     ///
@@ -158,10 +161,24 @@ impl Engine {
         let (at, entropy) = (self.now(), self.inner.entropy);
         let birth = Birth { id: entropy.id(at), realm, secret: entropy.session_secret(), at };
         let key = SessionKey { realm, id: birth.id };
-        let birth = Box::new(new.build(birth, template, flow)?);
-        let (reply, answer) = oneshot::channel();
-        self.inner.registry.deliver(key, SessionMsg::Create { birth, public_url, claim, render, reply })?;
-        await_answer(answer).await
+        let birth = new.build(birth, template, flow)?;
+        let reply = render(&birth.next);
+        let expires_at = birth.next.expires_at;
+        let answer = Answer::SessionCreated { session: key.id, expires_at, public_url };
+        let record = claim.as_ref().map(|claim| claim.record(answer, None));
+        let write = SessionWrite { before: None, next: &birth.next, events: &birth.events };
+        let commit = Commit { writes: vec![Write::Session(write)], idempotency: record };
+        let committed = self.inner.store.commit(commit).await;
+        match committed {
+            Ok(_) => self.inner.registry.arm(key, birth.next.deadline()),
+            Err(error @ (StoreError::Conflict | StoreError::Full | StoreError::TooLarge)) => return Err(error.into()),
+            Err(error) => {
+                // It may stand on the disk all the same: its actor will look.
+                self.inner.registry.arm(key, Some(at.after(RING_AGAIN)));
+                return Err(error.into());
+            }
+        }
+        Ok(reply)
     }
 
     /// Hands a command to the session's actor; the answer comes once it is durable.

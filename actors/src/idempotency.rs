@@ -2,12 +2,11 @@
 //! filed answer.
 //!
 //! The table of work in flight is looked up first, then the store, as one step: whoever puts
-//! the entry owns the key until the outcome is durable or refused. The work runs in a task of
-//! its own, so a client that hangs up does not stop it.
+//! the entry owns the key until the outcome is durable or refused. A client that hangs
+//! up does not stop the work.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,6 +17,7 @@ use vetd_storage::{Answer, IdempotencyRecord, IdempotencySlot};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::finishing::Finishing;
 use crate::reply::Reply;
 
 /// The session whose secret seals an answer.
@@ -53,11 +53,13 @@ pub enum Once {
     Filed(Answer),
 }
 
+/// What the twins are told.
+type Outcome = Result<Filing, EngineError>;
+
 #[derive(Debug, Clone)]
-enum Outcome {
+enum Filing {
     Done(Reply),
-    Filed(Answer),
-    Failed(EngineError),
+    Earlier(Answer),
 }
 
 /// The work under way, by idempotency key.
@@ -69,28 +71,64 @@ pub(crate) struct InFlight {
 #[derive(Debug)]
 struct Work {
     fingerprint: [u8; 32],
-    outcome: watch::Receiver<Option<Outcome>>,
+    /// Made by the first twin: most work has none.
+    twins: Option<watch::Sender<Option<Outcome>>>,
 }
 
-/// Takes the entry out of the table whatever becomes of the work.
+/// Owns a key while its work is under way, and gives it free whatever becomes of the work.
 struct Leader {
     engine: Engine,
     slot: IdempotencySlot,
-    outcome: watch::Sender<Option<Outcome>>,
+    settled: bool,
+}
+
+impl Leader {
+    /// Gives the key free and tells the twins. The outcome is durable by now or will never be:
+    /// a newcomer may look in the store.
+    fn settle(&mut self, outcome: impl FnOnce() -> Outcome) {
+        self.settled = true;
+        let work = self.engine.inner.in_flight.entries.lock().remove(&self.slot);
+        if let Some(twins) = work.and_then(|work| work.twins) {
+            twins.send_replace(Some(outcome()));
+        }
+    }
+
+    async fn lead<W, F>(mut self, key: IdempotencyKey, at: Timestamp, work: W) -> Result<Once, EngineError>
+    where
+        W: FnOnce(Option<Claim>) -> F + Send + 'static,
+        F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
+    {
+        let outcome = match self.engine.inner.store.answer(key.slot, at).await {
+            Ok(Some(filed)) if filed.fingerprint != key.fingerprint => Err(conflict()),
+            Ok(Some(filed)) => Ok(Filing::Earlier(filed.answer)),
+            Ok(None) => work(Some(Claim { key, at })).await.map(Filing::Done),
+            Err(error) => Err(error.into()),
+        };
+        self.settle(|| outcome.clone());
+        outcome.map(|filing| filing.once(Once::First))
+    }
 }
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        // The outcome is durable by now or will never be: a newcomer may look in the store.
-        self.engine.inner.in_flight.entries.lock().remove(&self.slot);
-        self.outcome.send_if_modified(|outcome| {
-            let missing = outcome.is_none();
-            if missing {
-                *outcome = Some(Outcome::Failed(EngineError::internal("the work ended without an outcome")));
-            }
-            missing
-        });
+        if !self.settled {
+            self.settle(|| Err(EngineError::internal("the work ended without an outcome")));
+        }
     }
+}
+
+impl Filing {
+    fn once(self, done: fn(Reply) -> Once) -> Once {
+        match self {
+            Self::Done(reply) => done(reply),
+            Self::Earlier(answer) => Once::Filed(answer),
+        }
+    }
+}
+
+enum Joined {
+    Leader(Leader),
+    Twin(watch::Receiver<Option<Outcome>>),
 }
 
 impl Engine {
@@ -105,27 +143,10 @@ impl Engine {
         W: FnOnce(Option<Claim>) -> F + Send + 'static,
         F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
     {
-        let Some(key) = key else {
-            let done = tokio::spawn(work(None)).await;
-            return done.map_err(|error| EngineError::internal(error.to_string()))?.map(Once::First);
-        };
+        let Some(key) = key else { return Finishing::new(work(None)).await.map(Once::First) };
         match self.join(key)? {
-            Joined::Twin(mut outcome) => self.await_twin(&mut outcome).await,
-            Joined::Leader(leader, mut outcome) => {
-                tokio::spawn(leader.lead(key, self.now(), work));
-                settle(&mut outcome, Once::First).await
-            }
-        }
-    }
-
-    async fn await_twin(&self, outcome: &mut watch::Receiver<Option<Outcome>>) -> Result<Once, EngineError> {
-        let patience = self.inner.clock.sleep(TWIN_PATIENCE);
-        tokio::select! {
-            settled = settle(outcome, Once::Twin) => settled,
-            () = patience => Err(EngineError::refused(
-                ErrorCode::IdempotencyInProgress,
-                "The first request with this Idempotency-Key is still running; try again in a moment.",
-            )),
+            Joined::Leader(leader) => Finishing::new(leader.lead(key, self.now(), work)).await,
+            Joined::Twin(outcome) => self.await_twin(outcome).await,
         }
     }
 
@@ -133,49 +154,29 @@ impl Engine {
         let mut entries = self.inner.in_flight.entries.lock();
         match entries.entry(key.slot) {
             Entry::Occupied(work) if work.get().fingerprint != key.fingerprint => Err(conflict()),
-            Entry::Occupied(work) => Ok(Joined::Twin(work.get().outcome.clone())),
+            Entry::Occupied(mut work) => {
+                let twins = work.get_mut().twins.get_or_insert_with(|| watch::Sender::new(None));
+                Ok(Joined::Twin(twins.subscribe()))
+            }
             Entry::Vacant(place) => {
-                let (sender, receiver) = watch::channel(None);
-                place.insert(Work { fingerprint: key.fingerprint, outcome: receiver.clone() });
-                let leader = Leader { engine: self.clone(), slot: key.slot, outcome: sender };
-                Ok(Joined::Leader(leader, receiver))
+                place.insert(Work { fingerprint: key.fingerprint, twins: None });
+                Ok(Joined::Leader(Leader { engine: self.clone(), slot: key.slot, settled: false }))
             }
         }
     }
-}
 
-enum Joined {
-    Leader(Leader, watch::Receiver<Option<Outcome>>),
-    Twin(watch::Receiver<Option<Outcome>>),
-}
-
-impl Leader {
-    async fn lead<W, F>(self, key: IdempotencyKey, at: Timestamp, work: W)
-    where
-        W: FnOnce(Option<Claim>) -> F + Send + 'static,
-        F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
-    {
-        let store = Arc::clone(&self.engine.inner.store);
-        let outcome = match store.answer(key.slot, at).await {
-            Ok(Some(filed)) if filed.fingerprint != key.fingerprint => Outcome::Failed(conflict()),
-            Ok(Some(filed)) => Outcome::Filed(filed.answer),
-            Ok(None) => match work(Some(Claim { key, at })).await {
-                Ok(reply) => Outcome::Done(reply),
-                Err(error) => Outcome::Failed(error),
+    async fn await_twin(&self, mut outcome: watch::Receiver<Option<Outcome>>) -> Result<Once, EngineError> {
+        let patience = self.inner.clock.sleep(TWIN_PATIENCE);
+        tokio::select! {
+            settled = outcome.wait_for(Option::is_some) => match settled.ok().and_then(|settled| settled.clone()) {
+                Some(outcome) => outcome.map(|filing| filing.once(Once::Twin)),
+                None => Err(EngineError::internal("the work ended without an outcome")),
             },
-            Err(error) => Outcome::Failed(error.into()),
-        };
-        self.outcome.send_replace(Some(outcome));
-    }
-}
-
-async fn settle(outcome: &mut watch::Receiver<Option<Outcome>>, done: fn(Reply) -> Once) -> Result<Once, EngineError> {
-    let outcome = outcome.wait_for(Option::is_some).await.map(|settled| settled.clone());
-    match outcome {
-        Ok(Some(Outcome::Done(reply))) => Ok(done(reply)),
-        Ok(Some(Outcome::Filed(answer))) => Ok(Once::Filed(answer)),
-        Ok(Some(Outcome::Failed(error))) => Err(error),
-        Ok(None) | Err(_) => Err(EngineError::internal("the work ended without an outcome")),
+            () = patience => Err(EngineError::refused(
+                ErrorCode::IdempotencyInProgress,
+                "The first request with this Idempotency-Key is still running; try again in a moment.",
+            )),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod deadlines;
 mod engine;
 mod entropy;
 mod error;
+mod finishing;
 mod idempotency;
 mod registry;
 mod reply;

@@ -63,10 +63,20 @@ impl Registry {
 
     /// Hands a message to a session's actor, which is revived if need be.
     pub(crate) fn deliver(&self, key: SessionKey, message: SessionMsg) -> Result<(), EngineError> {
-        let shard = &self.shards[shard_of(key.id, self.shards.len())];
-        shard
+        self.shard_of(key)
             .send_message(ShardMsg::Deliver { key, message })
             .map_err(|_| EngineError::unavailable("the registry shard has stopped"))
+    }
+
+    /// Sees to it that a session without an actor is rung at its deadline.
+    pub(crate) fn arm(&self, key: SessionKey, deadline: Option<Timestamp>) {
+        if self.shard_of(key).send_message(ShardMsg::Settled { key, deadline }).is_err() {
+            tracing::debug!("the shard has stopped; the next start arms the session's deadline");
+        }
+    }
+
+    fn shard_of(&self, key: SessionKey) -> &ActorRef<ShardMsg> {
+        &self.shards[shard_of(key.id, self.shards.len())]
     }
 
     /// Lets every resident actor end what it has begun, at most for `grace`.

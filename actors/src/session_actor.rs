@@ -8,7 +8,7 @@ use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pend
 use vetd_model::simulate::simulate;
 use vetd_model::submission::Submission;
 use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
-use vetd_storage::{Answer, Commit, Handle, IdempotencyRecord, SessionWrite, Store, StoreError, Write};
+use vetd_storage::{Commit, Handle, IdempotencyRecord, SessionWrite, Store, StoreError, Write};
 
 use crate::check_pool::{CheckPool, run_checks};
 use crate::clock::Clock;
@@ -28,14 +28,6 @@ pub(crate) struct Context {
 type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
 
 pub(crate) enum SessionMsg {
-    /// Write down a session that has just been built.
-    Create {
-        birth: Box<Transition>,
-        public_url: String,
-        claim: Option<Claim>,
-        render: Render<Session>,
-        reply: ReplyPort,
-    },
     /// A command from outside.
     Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort },
     /// A run of checks has ended.
@@ -49,7 +41,6 @@ pub(crate) enum SessionMsg {
 impl std::fmt::Debug for SessionMsg {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Create { .. } => "Create",
             Self::Ask { .. } => "Ask",
             Self::ChecksDone { .. } => "ChecksDone",
             Self::Ring => "Ring",
@@ -61,7 +52,7 @@ impl std::fmt::Debug for SessionMsg {
 impl SessionMsg {
     /// Tells whoever waits for an answer that there will be none.
     pub(crate) fn refuse(self, error: &EngineError) {
-        if let Self::Create { reply, .. } | Self::Ask { reply, .. } = self {
+        if let Self::Ask { reply, .. } = self {
             answer(reply, Err(error.clone()));
         }
     }
@@ -134,12 +125,6 @@ impl SessionState {
     async fn carry_out(&mut self, message: SessionMsg) -> Rearm {
         let at = self.context.clock.now();
         let done = match message {
-            SessionMsg::Create { birth, public_url, claim, render, reply } => {
-                let created = self.create(*birth, public_url, claim, render).await;
-                let failed = created.as_ref().err().cloned();
-                answer(reply, created);
-                failed
-            }
             SessionMsg::Ask { ask, claim, render, reply } => {
                 let asked = self.ask(ask, claim, render, at).await;
                 let failed = asked.as_ref().err().cloned();
@@ -166,21 +151,6 @@ impl SessionState {
                 Rearm::AsDecided
             }
         }
-    }
-
-    async fn create(
-        &mut self,
-        birth: Transition,
-        public_url: String,
-        claim: Option<Claim>,
-        render: Render<Session>,
-    ) -> Result<Reply, EngineError> {
-        let reply = render(&birth.next);
-        let (session, expires_at) = (birth.next.id, birth.next.expires_at);
-        let answer = Answer::SessionCreated { session, expires_at, public_url };
-        let record = claim.as_ref().map(|claim| claim.record(answer, None));
-        self.commit(birth, record).await?;
-        Ok(reply)
     }
 
     async fn ask(

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use sled::{Batch, Db, IVec};
 use vetd_model::{EndpointId, Timestamp};
 
-use crate::api::{CommitReceipt, IdempotencySlot, StoreError};
+use crate::api::{CommitReceipt, StoreError};
 use crate::codec::split_revisioned;
 use crate::disk::{answer, session, webhook};
 use crate::keys::{self, Key};
@@ -40,12 +40,10 @@ impl Group {
     /// # Errors
     /// [`StoreError::Conflict`] refuses this commit; [`StoreError::Unavailable`] ends the group.
     pub(crate) fn admit(&mut self, commit: Prepared) -> Result<CommitReceipt, StoreError> {
-        for op in &commit.ops {
-            self.check(op)?;
-        }
+        let before = commit.ops.iter().map(|op| self.check(op)).collect::<Result<Vec<_>, _>>()?;
         let mut handle = commit.handle;
-        for op in commit.ops {
-            if let Some(slot) = self.apply(op)?
+        for (op, before) in commit.ops.into_iter().zip(before) {
+            if let Some(slot) = self.apply(op, before)?
                 && let Some(handle) = &mut handle
             {
                 handle.slot = Some(slot);
@@ -74,30 +72,39 @@ impl Group {
         Ok((batch, self.changes))
     }
 
-    fn check(&self, op: &Op) -> Result<(), StoreError> {
-        let holds = match op {
-            Op::Record { key, expected, .. } => self.revision(key)? == *expected,
-            Op::Slug { key, template } => self.get(key)?.is_none_or(|holder| holder == template),
-            Op::Answer { slot, at, .. } => !self.is_answered(*slot, *at)?,
-            _ => true,
+    /// Refuses an operation whose condition does not hold. Returns the value that it replaces,
+    /// if the condition had to look at it.
+    fn check(&self, op: &Op) -> Result<Option<IVec>, StoreError> {
+        let (holds, before) = match op {
+            Op::Record { key, expected, .. } => {
+                let before = self.get(key)?;
+                (revision(key, before.as_ref())? == *expected, before)
+            }
+            Op::Slug { key, template } => (self.get(key)?.is_none_or(|holder| holder == template), None),
+            Op::Answer { slot, at, .. } => {
+                let before = self.get(&keys::answer(answer_days(*at).today, *slot))?;
+                (!before.as_ref().is_some_and(|record| counts(record, *at)), before)
+            }
+            _ => (true, None),
         };
-        if holds { Ok(()) } else { Err(StoreError::Conflict) }
+        if holds { Ok(before) } else { Err(StoreError::Conflict) }
     }
 
     /// Returns the slot, if the operation was given one.
-    fn apply(&mut self, op: Op) -> Result<Option<u32>, StoreError> {
+    fn apply(&mut self, op: Op, before: Option<IVec>) -> Result<Option<u32>, StoreError> {
         match op {
             Op::Record { key, mut value, secret, .. } => {
                 let slot = secret.map(|secret| self.give_slot(secret)).transpose()?;
                 if let Some(slot) = slot {
                     session::set_slot(&mut value, slot);
                 }
-                self.put_record(key, &value)?;
+                self.put_record(key, &value, before)?;
                 return Ok(slot);
             }
-            Op::Constant { key, value } if self.get(&key)?.is_none() => self.put_record(key, &value)?,
+            Op::Constant { key, value } if self.get(&key)?.is_none() => self.put_record(key, &value, None)?,
             Op::Constant { .. } => {}
             Op::Put { key, value } => self.put(key, &value)?,
+            Op::PutNew { key, value } => self.put_new(key, &value),
             Op::Remove { key } => self.remove(key)?,
             Op::RemoveUnchanged { key, value } if self.get(&key)?.is_some_and(|now| now == value) => {
                 self.remove(key)?;
@@ -117,7 +124,9 @@ impl Group {
             }
             Op::OfEndpoint { .. } => {}
             Op::RemoveDeliveries { endpoint } => self.remove_deliveries(endpoint)?,
-            Op::Answer { slot, at, value } => self.put_record(keys::answer(answer_days(at).today, slot), &value)?,
+            Op::Answer { slot, at, value } => {
+                self.put_record(keys::answer(answer_days(at).today, slot), &value, before)?;
+            }
         }
         Ok(None)
     }
@@ -130,25 +139,6 @@ impl Group {
         }
     }
 
-    fn revision(&self, key: &[u8]) -> Result<u64, StoreError> {
-        let Some(record) = self.get(key)? else { return Ok(0) };
-        let damaged = |_| StoreError::Inconsistent { key: keys::in_words(key) };
-        split_revisioned(&record).map(|(_, revision, _)| revision).map_err(damaged)
-    }
-
-    /// True if the key's use is already answered: the caller's twin was faster.
-    fn is_answered(&self, slot: IdempotencySlot, at: Timestamp) -> Result<bool, StoreError> {
-        for day in answer_days(at).days() {
-            if let Some(record) = self.get(&keys::answer(day, slot))? {
-                let accepted = answer::accepted_at(&record);
-                if accepted.is_ok_and(|accepted| !answer_is_old(accepted, at)) {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-
     fn give_slot(&mut self, secret: Vec<u8>) -> Result<u32, StoreError> {
         let given = u32::try_from(self.secrets.len()).ok().and_then(|count| self.first_slot.checked_add(count));
         let slot = given.ok_or_else(|| StoreError::Unavailable("the key file has no slot left".to_owned()))?;
@@ -156,34 +146,31 @@ impl Group {
         Ok(slot)
     }
 
-    /// Writes a record in pieces; the last byte of the first says how many follow.
-    fn put_record(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {
-        let before = self.pieces(&key)?;
+    /// Writes a record in pieces; the last byte of the first says how many follow. `before` is
+    /// the first piece as the group leaves it so far.
+    fn put_record(&mut self, key: Key, value: &[u8], before: Option<IVec>) -> Result<(), StoreError> {
+        let pieces_before = pieces(before.as_ref());
         let (first, rest) = value.split_at(value.len().min(PIECE));
         let mut pieces = 0;
         for (number, piece) in (1..=u8::MAX).zip(rest.chunks(PIECE)) {
             self.put(keys::continuation(&key, number), piece)?;
             pieces = number;
         }
-        for number in pieces.saturating_add(1)..=before {
+        for number in pieces.saturating_add(1)..=pieces_before {
             self.remove(keys::continuation(&key, number))?;
         }
         let mut head = Vec::with_capacity(first.len() + 1);
         head.extend_from_slice(first);
         head.push(pieces);
-        self.set(key, Some(IVec::from(head)))
+        self.replace(key, before, IVec::from(head));
+        Ok(())
     }
 
     fn remove_record(&mut self, key: Key) -> Result<(), StoreError> {
-        for number in 1..=self.pieces(&key)? {
+        for number in 1..=pieces(self.get(&key)?.as_ref()) {
             self.remove(keys::continuation(&key, number))?;
         }
         self.remove(key)
-    }
-
-    /// How many continuations a record has.
-    fn pieces(&self, key: &[u8]) -> Result<u8, StoreError> {
-        Ok(self.get(key)?.and_then(|head| head.last().copied()).unwrap_or(0))
     }
 
     fn put(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {
@@ -192,7 +179,15 @@ impl Group {
 
     /// Writes under a key that was never used before.
     fn put_new(&mut self, key: Key, value: &[u8]) {
-        self.changes.insert(key, Change { before: None, after: Some(IVec::from(value)) });
+        self.replace(key, None, IVec::from(value));
+    }
+
+    /// Writes under a key whose value, as the group leaves it so far, is known.
+    fn replace(&mut self, key: Key, before: Option<IVec>, after: IVec) {
+        match self.changes.entry(key) {
+            Entry::Occupied(mut entry) => entry.get_mut().after = Some(after),
+            Entry::Vacant(entry) => drop(entry.insert(Change { before, after: Some(after) })),
+        }
     }
 
     fn remove(&mut self, key: Key) -> Result<(), StoreError> {
@@ -218,4 +213,22 @@ impl Group {
         found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
         found.into_iter().try_for_each(|key| self.remove(key))
     }
+}
+
+/// How often a record has been written; 0 for one that is not there.
+fn revision(key: &[u8], record: Option<&IVec>) -> Result<u64, StoreError> {
+    let Some(record) = record else { return Ok(0) };
+    let damaged = |_| StoreError::Inconsistent { key: keys::in_words(key) };
+    split_revisioned(record).map(|(_, revision, _)| revision).map_err(damaged)
+}
+
+/// How many continuations a record has, given its first piece.
+fn pieces(head: Option<&IVec>) -> u8 {
+    head.and_then(|head| head.last().copied()).unwrap_or(0)
+}
+
+/// True if this answer still counts: the caller's twin was faster. Only today's can have come
+/// since the caller looked.
+fn counts(answer: &IVec, at: Timestamp) -> bool {
+    answer::accepted_at(answer).is_ok_and(|accepted| !answer_is_old(accepted, at))
 }

@@ -30,6 +30,8 @@ pub(crate) enum Op {
     Constant { key: Key, value: Vec<u8> },
     /// Writes an entry.
     Put { key: Key, value: Vec<u8> },
+    /// Writes an entry under a key that was never used before.
+    PutNew { key: Key, value: Vec<u8> },
     /// Removes an entry, which is in one piece.
     Remove { key: Key },
     /// Removes an entry in one piece if it still has this value.
@@ -98,6 +100,7 @@ impl Op {
             Self::Record { value, .. }
             | Self::Constant { value, .. }
             | Self::Put { value, .. }
+            | Self::PutNew { value, .. }
             | Self::Event { value, .. }
             | Self::OfEndpoint { value, .. }
             | Self::Answer { value, .. } => value.len(),
@@ -225,18 +228,21 @@ impl Builder<'_> {
         if let Some(before) = before.filter(|before| before.code != entry.code) {
             self.remove(keys::status(realm, before.code, id));
         }
-        if before != Some(entry) {
-            self.put(keys::status(realm, entry.code, id), entry.value());
+        let key = || keys::status(realm, entry.code, id);
+        match before {
+            None => self.put_new(key(), entry.value()),
+            Some(before) if before != entry => self.put(key(), entry.value()),
+            Some(_) => {}
         }
     }
 
     /// The index entries by what never changes in a session.
     fn constant_indexes(&mut self, session: &vetd_model::Session) {
-        self.put(keys::by_template(session.realm, session.template.id, session.id), Vec::new());
+        self.put_new(keys::by_template(session.realm, session.template.id, session.id), Vec::new());
         let metadata = session.personal.as_ref().map(|personal| &personal.metadata);
         for (name, value) in metadata.into_iter().flatten() {
             let hash = self.keyring.metadata_hash(session.realm, name, value);
-            self.put(keys::by_metadata(session.realm, hash, session.id), Vec::new());
+            self.put_new(keys::by_metadata(session.realm, hash, session.id), Vec::new());
         }
     }
 
@@ -283,6 +289,10 @@ impl Builder<'_> {
 
     fn put(&mut self, key: Key, value: Vec<u8>) {
         self.ops.push(Op::Put { key, value });
+    }
+
+    fn put_new(&mut self, key: Key, value: Vec<u8>) {
+        self.ops.push(Op::PutNew { key, value });
     }
 
     fn remove(&mut self, key: Key) {
