@@ -93,7 +93,7 @@ pub struct Hash(pub [u8; 32]);
 
 impl std::fmt::Display for Hash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(hex(&self.0, &mut [0; 64]))
     }
 }
 
@@ -101,6 +101,15 @@ impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// Lower-case hexadecimal, written into `text`, which has room for two digits a byte.
+fn hex<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, pair) in bytes.iter().zip(text.chunks_exact_mut(2)) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 /// The head of a session's chain of events.
@@ -226,7 +235,7 @@ impl Event {
             session_id: self.session,
             sequence: self.sequence,
             prev_hash: self.prev_hash,
-            data_salt: salt.map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            data_salt: salt.map(|bytes| hex(&bytes, &mut [0; 32]).to_owned()),
             data_hash: self.data_hash,
             hash: self.hash(),
             data: self.data(session),

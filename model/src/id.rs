@@ -13,6 +13,17 @@ use crate::time::Timestamp;
 
 /// Crockford's alphabet: digits and letters without i, l, o and u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// The digit that each byte stands for, or [`NONE`].
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+const NONE: u8 = u8::MAX;
 /// 128 bits in groups of five: 26 characters, the first of which is at most `7`.
 const TEXT_LENGTH: usize = 26;
 
@@ -119,8 +130,11 @@ impl<K: Kind> FromStr for Id<K> {
         }
         let mut bits: u128 = 0;
         for byte in digits.bytes() {
-            let digit = ALPHABET.iter().position(|&letter| letter == byte).ok_or(error)?;
-            bits = bits << 5 | digit as u128;
+            let digit = DIGITS[usize::from(byte)];
+            if digit == NONE {
+                return Err(error);
+            }
+            bits = bits << 5 | u128::from(digit);
         }
         Ok(Self::from_uuid(Uuid::from_u128(bits)))
     }

@@ -89,7 +89,7 @@ impl Audit<'_> {
 
     fn entries(&self, letter: u8) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
         let mut entries = Vec::new();
-        scan(&self.shared.table, &[letter], |key, value| entries.push((key.to_vec(), value.to_vec())))?;
+        scan(&self.shared.table, &[letter], |key, value| entries.push((key.clone(), value.to_vec())))?;
         Ok(entries)
     }
 

@@ -60,13 +60,13 @@ impl Group {
     /// The batch, and the mask for readers.
     pub(crate) fn finish(mut self) -> Result<(Batch, Changes), StoreError> {
         if self.events {
-            self.put(keys::META_POSITION.to_vec(), &self.position.to_be_bytes())?;
+            self.put(IVec::from(keys::META_POSITION), number(self.position))?;
         }
         let mut batch = Batch::default();
         for (key, change) in &self.changes {
             match &change.after {
-                Some(value) => batch.insert(key.as_slice(), value.clone()),
-                None => batch.remove(key.as_slice()),
+                Some(value) => batch.insert(key.clone(), value.clone()),
+                None => batch.remove(key.clone()),
             }
         }
         Ok((batch, self.changes))
@@ -103,24 +103,24 @@ impl Group {
             }
             Op::Constant { key, value } if self.get(&key)?.is_none() => self.put_record(key, &value, None)?,
             Op::Constant { .. } => {}
-            Op::Put { key, value } => self.put(key, &value)?,
-            Op::PutNew { key, value } => self.put_new(key, &value),
+            Op::Put { key, value } => self.put(key, value)?,
+            Op::PutNew { key, value } => self.put_new(key, value),
             Op::Remove { key } => self.remove(key)?,
             Op::RemoveUnchanged { key, value } if self.get(&key)?.is_some_and(|now| now == value) => {
                 self.remove(key)?;
             }
             Op::RemoveUnchanged { .. } => {}
             Op::RemoveRecord { key } => self.remove_record(key)?,
-            Op::Slug { key, template } => self.put(key, &template)?,
+            Op::Slug { key, template } => self.put(key, IVec::from(&template))?,
             Op::Event { key_of, index, value } => {
                 self.position += 1;
                 self.events = true;
-                self.put_new(keys::event(key_of, self.position), &value);
-                self.put_new(index, &self.position.to_be_bytes());
+                self.put_new(keys::event(key_of, self.position), value);
+                self.put_new(index, number(self.position));
             }
-            Op::NewCursor { endpoint } => self.put(keys::cursor(endpoint), &webhook::encode_cursor(self.position))?,
+            Op::NewCursor { endpoint } => self.put(keys::cursor(endpoint), IVec::from(webhook::encode_cursor(self.position)))?,
             Op::OfEndpoint { endpoint, key, value } if self.get(&keys::cursor(endpoint))?.is_some() => {
-                self.put(key, &value)?;
+                self.put(key, value)?;
             }
             Op::OfEndpoint { .. } => {}
             Op::RemoveDeliveries { endpoint } => self.remove_deliveries(endpoint)?,
@@ -153,7 +153,7 @@ impl Group {
         let (first, rest) = value.split_at(value.len().min(PIECE));
         let mut pieces = 0;
         for (number, piece) in (1..=u8::MAX).zip(rest.chunks(PIECE)) {
-            self.put(keys::continuation(&key, number), piece)?;
+            self.put(keys::continuation(&key, number), IVec::from(piece))?;
             pieces = number;
         }
         for number in pieces.saturating_add(1)..=pieces_before {
@@ -173,13 +173,13 @@ impl Group {
         self.remove(key)
     }
 
-    fn put(&mut self, key: Key, value: &[u8]) -> Result<(), StoreError> {
-        self.set(key, Some(IVec::from(value)))
+    fn put(&mut self, key: Key, value: IVec) -> Result<(), StoreError> {
+        self.set(key, Some(value))
     }
 
     /// Writes under a key that was never used before.
-    fn put_new(&mut self, key: Key, value: &[u8]) {
-        self.replace(key, None, IVec::from(value));
+    fn put_new(&mut self, key: Key, value: IVec) {
+        self.replace(key, None, value);
     }
 
     /// Writes under a key whose value, as the group leaves it so far, is known.
@@ -209,7 +209,7 @@ impl Group {
         let prefix = keys::deliveries(endpoint);
         let stored = self.tree.scan_prefix(&prefix).keys().take(DELIVERIES_AT_ONCE);
         let mut found =
-            stored.map(|key| key.map(|key| key.to_vec())).collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
+            stored.collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
         found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
         found.into_iter().try_for_each(|key| self.remove(key))
     }
@@ -231,4 +231,8 @@ fn pieces(head: Option<&IVec>) -> u8 {
 /// since the caller looked.
 fn counts(answer: &IVec, at: Timestamp) -> bool {
     answer::accepted_at(answer).is_ok_and(|accepted| !answer_is_old(accepted, at))
+}
+
+fn number(number: u64) -> IVec {
+    IVec::from(&number.to_be_bytes())
 }

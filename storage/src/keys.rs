@@ -25,14 +25,15 @@
 //!
 //! Identifiers are UUIDv7 and numbers are big-endian, so keys sort by time of birth.
 
+use sled::IVec;
 use vetd_model::flow::FlowDigest;
 use vetd_model::workspace::KeyHash;
 use vetd_model::{EndpointId, EventId, Realm, SessionId, TemplateId, WorkspaceId};
 
 use crate::api::IdempotencySlot;
 
-/// A key's bytes.
-pub(crate) type Key = Vec<u8>;
+/// A key's bytes. Most keys are short enough for sled to hold without an allocation.
+pub(crate) type Key = IVec;
 
 pub(crate) const SESSION: u8 = b's';
 pub(crate) const STATUS: u8 = b'x';
@@ -64,7 +65,7 @@ fn key(letter: u8, parts: &[&[u8]]) -> Key {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
     key.push(letter);
     parts.iter().for_each(|part| key.extend_from_slice(part));
-    key
+    IVec::from(key)
 }
 
 pub(crate) fn session(realm: Realm, id: SessionId) -> Key {
@@ -161,6 +162,12 @@ pub(crate) fn deliveries(id: EndpointId) -> Key {
 
 pub(crate) fn answer(day: u16, slot: IdempotencySlot) -> Key {
     key(ANSWER, &[&day.to_be_bytes(), &slot.0])
+}
+
+/// The day in the key of an answer.
+pub(crate) fn answer_day(key: &[u8]) -> Option<u16> {
+    let [ANSWER, a, b, ..] = *key else { return None };
+    Some(u16::from_be_bytes([a, b]))
 }
 
 pub(crate) fn answers(day: u16) -> Key {

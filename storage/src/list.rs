@@ -111,8 +111,8 @@ impl<'a> Walk<'a> {
         // One view for the whole union: a session that moves between two prefixes is in one.
         let view = self.shared.table.view()?;
         for prefix in &self.sources[source].prefixes {
-            let first = [prefix.as_slice(), &self.low.to_be_bytes()].concat();
-            let last = [prefix.as_slice(), &self.high.to_be_bytes()].concat();
+            let first = [prefix.as_ref(), &self.low.to_be_bytes()].concat();
+            let last = [prefix.as_ref(), &self.high.to_be_bytes()].concat();
             let found = view.range(&first, &last, self.direction, 1)?;
             let found = found.first().and_then(|(key, _)| keys::last_id(key)).map(u128::from_be_bytes);
             best = match self.direction {

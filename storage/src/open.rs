@@ -23,6 +23,7 @@ use crate::shared::{FatalHook, Shared, SpaceProbe, WriteFault};
 use crate::slots::{KEY_FILE, SlotFile, is_in_use};
 use crate::store::SledStore;
 use crate::table::Table;
+use crate::time_limits::FiledDays;
 use crate::writer::{Writer, open_data_file, sled_folder};
 
 /// The schema that this release writes. A store with a higher one is refused.
@@ -176,6 +177,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
     let position = read_position(&tree)?.unwrap_or(LAST_POSITION_ABSENT);
 
     let probed = dir.clone();
+    let filed_days = FiledDays::new(filed_days(&tree)?);
     let shared = Arc::new(Shared {
         folder: dir.clone(),
         cache_bytes: options.cache_bytes,
@@ -188,6 +190,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
         slots,
         table: Table::new(tree),
         flows: Flows::default(),
+        filed_days,
         durable: watch::Sender::new(position),
         damaged: AtomicU64::new(0),
         lock: Mutex::new(Some(lock)),
@@ -308,6 +311,20 @@ pub(crate) fn read_position(tree: &Db) -> Result<Option<u64>, OpenError> {
     let bytes =
         bytes.as_ref().try_into().map_err(|_| OpenError::Damaged("its last position is not a number".to_owned()))?;
     Ok(Some(u64::from_be_bytes(bytes)))
+}
+
+/// The days under which answers are filed: one seek for each.
+fn filed_days(tree: &Db) -> Result<Vec<u16>, OpenError> {
+    let mut days = Vec::new();
+    let mut next = Some(0);
+    while let Some(from) = next {
+        let found = tree.range(keys::answers(from)..=keys::last_under(&[keys::ANSWER])).next().transpose();
+        let found = found.map_err(|error| OpenError::Damaged(error.to_string()))?;
+        let day = found.and_then(|(key, _)| keys::answer_day(&key));
+        days.extend(day);
+        next = day.and_then(|day| day.checked_add(1));
+    }
+    Ok(days)
 }
 
 fn meta(tree: &Db, key: &[u8]) -> Result<Option<sled::IVec>, OpenError> {

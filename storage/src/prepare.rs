@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use sled::IVec;
 use vetd_model::flow::Flow;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::{EndpointId, Realm, Timestamp};
@@ -11,10 +12,10 @@ use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, SessionWrit
 use crate::codec::RECORD_LIMIT;
 use crate::disk::status::StatusEntry;
 use crate::disk::{answer, event, flow, session, template, tenant, webhook};
-use crate::flows::Flows;
-use crate::keyring::Keyring;
 use crate::keys::{self, Key};
+use crate::shared::Shared;
 use crate::table::PIECE;
+use crate::time_limits::answer_days;
 
 /// One thing that the writer does.
 pub(crate) enum Op {
@@ -29,23 +30,23 @@ pub(crate) enum Op {
     /// Writes a record that is the same whenever it is written, unless it is there.
     Constant { key: Key, value: Vec<u8> },
     /// Writes an entry.
-    Put { key: Key, value: Vec<u8> },
+    Put { key: Key, value: IVec },
     /// Writes an entry under a key that was never used before.
-    PutNew { key: Key, value: Vec<u8> },
+    PutNew { key: Key, value: IVec },
     /// Removes an entry, which is in one piece.
     Remove { key: Key },
     /// Removes an entry in one piece if it still has this value.
-    RemoveUnchanged { key: Key, value: Vec<u8> },
+    RemoveUnchanged { key: Key, value: IVec },
     /// Removes a record with all its pieces.
     RemoveRecord { key: Key },
     /// Gives a slug to a template, if no other has it.
     Slug { key: Key, template: [u8; 16] },
     /// Files an event under the next position.
-    Event { key_of: Realm, index: Key, value: Vec<u8> },
+    Event { key_of: Realm, index: Key, value: IVec },
     /// Sets a new endpoint's cursor to the last position.
     NewCursor { endpoint: EndpointId },
     /// Writes an entry of an endpoint, unless the endpoint is gone.
-    OfEndpoint { endpoint: EndpointId, key: Key, value: Vec<u8> },
+    OfEndpoint { endpoint: EndpointId, key: Key, value: IVec },
     /// Removes an endpoint's deliveries.
     RemoveDeliveries { endpoint: EndpointId },
     /// Files an answer, if there is none that still counts.
@@ -69,8 +70,8 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// [`StoreError::TooLarge`].
-pub(crate) fn prepare(commit: &Commit<'_>, keyring: &Keyring, flows: &Flows) -> Result<Prepared, StoreError> {
-    let mut builder = Builder { keyring, known: flows, ops: Vec::new(), handle: None, flows: Vec::new() };
+pub(crate) fn prepare(commit: &Commit<'_>, shared: &Shared) -> Result<Prepared, StoreError> {
+    let mut builder = Builder { shared, ops: Vec::with_capacity(8), handle: None, flows: Vec::new() };
     for write in &commit.writes {
         builder.write(write)?;
     }
@@ -97,13 +98,11 @@ impl Prepared {
 impl Op {
     fn value_len(&self) -> usize {
         match self {
-            Self::Record { value, .. }
-            | Self::Constant { value, .. }
-            | Self::Put { value, .. }
+            Self::Record { value, .. } | Self::Constant { value, .. } | Self::Answer { value, .. } => value.len(),
+            Self::Put { value, .. }
             | Self::PutNew { value, .. }
             | Self::Event { value, .. }
-            | Self::OfEndpoint { value, .. }
-            | Self::Answer { value, .. } => value.len(),
+            | Self::OfEndpoint { value, .. } => value.len(),
             Self::Slug { .. } | Self::NewCursor { .. } => 0,
             Self::Remove { .. }
             | Self::RemoveUnchanged { .. }
@@ -135,8 +134,7 @@ impl Op {
 }
 
 struct Builder<'a> {
-    keyring: &'a Keyring,
-    known: &'a Flows,
+    shared: &'a Shared,
     ops: Vec<Op>,
     handle: Option<Handle>,
     flows: Vec<Arc<Flow>>,
@@ -165,7 +163,7 @@ impl Builder<'_> {
                 Ok(())
             }
             Write::Endpoint { revision, endpoint } => {
-                let value = webhook::encode_endpoint(endpoint, revision + 1, self.keyring.endpoint_seal())?;
+                let value = webhook::encode_endpoint(endpoint, revision + 1, self.shared.keyring.endpoint_seal())?;
                 self.record(keys::endpoint(endpoint.realm, endpoint.id), *revision, value);
                 if *revision == 0 {
                     self.ops.push(Op::NewCursor { endpoint: endpoint.id });
@@ -181,7 +179,7 @@ impl Builder<'_> {
             Write::Delivery(delivery) => {
                 let key = keys::delivery(delivery.endpoint, delivery.position);
                 let value = webhook::encode_delivery(delivery)?;
-                self.ops.push(Op::OfEndpoint { endpoint: delivery.endpoint, key, value });
+                self.ops.push(Op::OfEndpoint { endpoint: delivery.endpoint, key, value: value.into() });
                 Ok(())
             }
             Write::RemoveDelivery { endpoint, position } => {
@@ -190,7 +188,7 @@ impl Builder<'_> {
             }
             Write::Cursor { endpoint, position } => {
                 let (key, value) = (keys::cursor(*endpoint), webhook::encode_cursor(*position));
-                self.ops.push(Op::OfEndpoint { endpoint: *endpoint, key, value });
+                self.ops.push(Op::OfEndpoint { endpoint: *endpoint, key, value: value.into() });
                 Ok(())
             }
         }
@@ -202,7 +200,7 @@ impl Builder<'_> {
         let slot = before.and_then(|handle| handle.slot);
         let entry = StatusEntry::of(session);
         let secret = match (slot, &session.personal) {
-            (None, Some(personal)) => Some(self.keyring.wrap(session.realm, session.id, &personal.secret)?),
+            (None, Some(personal)) => Some(self.shared.keyring.wrap(session.realm, session.id, &personal.secret)?),
             _ => None,
         };
         self.ops.push(Op::Record {
@@ -218,7 +216,7 @@ impl Builder<'_> {
         }
         for event in write.events {
             let index = keys::event_id(event.realm, event.id);
-            self.ops.push(Op::Event { key_of: event.realm, index, value: event::encode(event)? });
+            self.ops.push(Op::Event { key_of: event.realm, index, value: event::encode(event)?.into() });
         }
         self.handle = Some(Handle { revision: expected + 1, slot, entry });
         Ok(())
@@ -241,7 +239,7 @@ impl Builder<'_> {
         self.put_new(keys::by_template(session.realm, session.template.id, session.id), Vec::new());
         let metadata = session.personal.as_ref().map(|personal| &personal.metadata);
         for (name, value) in metadata.into_iter().flatten() {
-            let hash = self.keyring.metadata_hash(session.realm, name, value);
+            let hash = self.shared.keyring.metadata_hash(session.realm, name, value);
             self.put_new(keys::by_metadata(session.realm, hash, session.id), Vec::new());
         }
     }
@@ -270,7 +268,7 @@ impl Builder<'_> {
     }
 
     fn flow(&mut self, flow: &Arc<Flow>) -> Result<(), StoreError> {
-        if !self.known.has(flow.digest()) {
+        if !self.shared.flows.has(flow.digest()) {
             self.ops.push(Op::Constant { key: keys::flow(flow.digest()), value: flow::encode(flow)? });
             self.flows.push(Arc::clone(flow));
         }
@@ -278,7 +276,8 @@ impl Builder<'_> {
     }
 
     fn answer(&mut self, record: &IdempotencyRecord<'_>) -> Result<(), StoreError> {
-        let value = answer::encode(record, self.keyring)?;
+        let value = answer::encode(record, &self.shared.keyring)?;
+        self.shared.filed_days.note(answer_days(record.at).today);
         self.ops.push(Op::Answer { slot: record.slot, at: record.at, value });
         Ok(())
     }
@@ -287,12 +286,12 @@ impl Builder<'_> {
         self.ops.push(Op::Record { key, expected, value, secret: None });
     }
 
-    fn put(&mut self, key: Key, value: Vec<u8>) {
-        self.ops.push(Op::Put { key, value });
+    fn put(&mut self, key: Key, value: impl Into<IVec>) {
+        self.ops.push(Op::Put { key, value: value.into() });
     }
 
-    fn put_new(&mut self, key: Key, value: Vec<u8>) {
-        self.ops.push(Op::PutNew { key, value });
+    fn put_new(&mut self, key: Key, value: impl Into<IVec>) {
+        self.ops.push(Op::PutNew { key, value: value.into() });
     }
 
     fn remove(&mut self, key: Key) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sled::IVec;
 use vetd_model::flow::{Flow, FlowDigest};
 use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
@@ -124,7 +125,7 @@ impl Shared {
 
     /// Every session that has not ended. The realms are those that the index names.
     pub(crate) fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError> {
-        let mut from = vec![keys::STATUS];
+        let mut from = IVec::from(&[keys::STATUS]);
         let last = keys::last_under(&from);
         loop {
             let next = self.table.view()?.range(&from, &last, Direction::Ascending, 1)?;
@@ -145,7 +146,7 @@ impl Shared {
 
     /// The filed answer for a slot.
     pub(crate) fn answer(&self, slot: IdempotencySlot, now: Timestamp) -> Result<Option<StoredAnswer>, StoreError> {
-        for day in answer_days(now).days() {
+        for day in answer_days(now).days().filter(|day| self.filed_days.has(*day)) {
             let key = keys::answer(day, slot);
             let Some(record) = self.table.view()?.record(&key)? else { continue };
             let accepted = answer::accepted_at(&record).map_err(|_| self.blame(&key, Fault::Damaged))?;
@@ -272,7 +273,7 @@ impl Shared {
 
     /// The endpoints of a realm, or of all, newest first within a realm.
     pub(crate) fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError> {
-        let prefix = realm.map_or_else(|| vec![keys::ENDPOINT], keys::endpoints);
+        let prefix = realm.map_or_else(|| IVec::from(&[keys::ENDPOINT]), keys::endpoints);
         let mut endpoints = self.all(&prefix, |key, bytes| {
             let realm = keys::realm_of(key).ok_or(Damaged)?;
             let id = EndpointId::from_bytes(keys::last_id(key).ok_or(Damaged)?);

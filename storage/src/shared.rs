@@ -13,6 +13,7 @@ use crate::flows::Flows;
 use crate::keyring::Keyring;
 use crate::slots::SlotFile;
 use crate::table::Table;
+use crate::time_limits::FiledDays;
 
 /// Says how many bytes the data folder's disk has left.
 pub type SpaceProbe = Arc<dyn Fn() -> io::Result<u64> + Send + Sync>;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub slots: SlotFile,
     pub table: Table,
     pub flows: Flows,
+    pub filed_days: FiledDays,
     pub durable: watch::Sender<u64>,
     pub damaged: AtomicU64,
     pub lock: Mutex<Option<File>>,

@@ -84,7 +84,7 @@ impl Drop for SledStore {
 
 impl Store for SledStore {
     fn commit(&self, commit: Commit<'_>) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
-        match prepare(&commit, &self.shared.keyring, &self.shared.flows) {
+        match prepare(&commit, &self.shared) {
             Ok(prepared) => self.submit(prepared),
             Err(error) => Box::pin(ready(Err(error))),
         }

@@ -51,7 +51,7 @@ impl Shared {
             Sweep::Answers => {
                 let finished = self.finished_answers(now)?;
                 if finished.records < BATCH {
-                    *sweep = Sweep::Deliveries(vec![keys::DELIVERY]);
+                    *sweep = Sweep::Deliveries(IVec::from(&[keys::DELIVERY]));
                 }
                 Ok(finished)
             }
@@ -70,7 +70,7 @@ impl Shared {
         let last = keys::last_under(&keys::answers(last_day));
         let view = self.table.view()?;
         for (key, _) in view.range(&[keys::ANSWER], &last, Direction::Ascending, BATCH)? {
-            finished.ops.push(Op::RemoveRecord { key: key.to_vec() });
+            finished.ops.push(Op::RemoveRecord { key: key.clone() });
             finished.records += 1;
         }
         Ok(finished)
@@ -92,17 +92,18 @@ impl Shared {
             };
             owner = Some((id, of));
             let op = match of {
-                Owner::Gone => Op::Remove { key: key.to_vec() },
+                Owner::Gone => Op::Remove { key: key.clone() },
                 Owner::ReadTo(cursor) if is_old(id, cursor, key, value, now) => {
                     // Not if somebody has it tried again meanwhile.
-                    Op::RemoveUnchanged { key: key.to_vec(), value: value.to_vec() }
+                    Op::RemoveUnchanged { key: key.clone(), value: value.clone() }
                 }
                 Owner::ReadTo(_) | Owner::Unknown => continue,
             };
             finished.ops.push(op);
             finished.records += 1;
         }
-        let next = entries.last().filter(|_| entries.len() == BATCH).map(|(key, _)| [key.as_ref(), &[0]].concat());
+        let full = entries.last().filter(|_| entries.len() == BATCH);
+        let next = full.map(|(key, _)| IVec::from([key.as_ref(), &[0]].concat()));
         Ok((finished, next))
     }
 

@@ -139,7 +139,7 @@ impl View<'_> {
         }
         let mut entries = self.settled(first, last, direction, limit)?;
         let masked = self.0.unsettled.range::<[u8], _>((Bound::Included(first), Bound::Included(last)));
-        let masked = masked.filter_map(|(key, change)| Some((IVec::from(key.as_slice()), change.before.clone()?)));
+        let masked = masked.filter_map(|(key, change)| Some((key.clone(), change.before.clone()?)));
         let untouched = entries.len();
         entries.extend(masked);
         if entries.len() > untouched {

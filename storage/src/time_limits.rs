@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use vetd_model::Timestamp;
 
 /// An answer is given for this long after its request was accepted.
@@ -41,5 +42,29 @@ impl AnswerDays {
     /// The first day whose answers may still count; all before it are finished.
     pub(crate) const fn first_kept(self) -> u16 {
         self.today.saturating_sub(1)
+    }
+}
+
+/// The days under which any answer may be filed, so that a look-up asks no other: most requests
+/// come for the first time, and each day asked costs them a look-up.
+#[derive(Debug, Default)]
+pub(crate) struct FiledDays(RwLock<Vec<u16>>);
+
+impl FiledDays {
+    /// These days have answers.
+    pub(crate) fn new(days: Vec<u16>) -> Self {
+        Self(RwLock::new(days))
+    }
+
+    /// An answer is about to be filed under this day.
+    pub(crate) fn note(&self, day: u16) {
+        if !self.has(day) {
+            self.0.write().push(day);
+        }
+    }
+
+    /// False if no answer is filed under this day.
+    pub(crate) fn has(&self, day: u16) -> bool {
+        self.0.read().contains(&day)
     }
 }
