@@ -157,6 +157,7 @@ async fn a_failed_delivery_is_tried_again_on_the_documented_schedule_and_then_ex
     // Expiries are left out: they would come in between.
     let events = json!(["verification.created", "verification.updated"]);
     let hook = endpoint(&app, json!({ "url": receiver.url, "events": events })).await;
+    receiver.answer(|_| (500, None));
     let session = app.create(json!({ "expires_in": 86_400 })).await;
     let failing = text(&session["id"]).to_owned();
     receiver.answer(move |event| (if event["session_id"] == failing { 500 } else { 200 }, None));

@@ -81,9 +81,13 @@ impl Group {
                 (revision(key, before.as_ref())? == *expected, before)
             }
             Op::Slug { key, template } => (self.get(key)?.is_none_or(|holder| holder == template), None),
-            Op::Answer { slot, at, .. } => {
+            Op::Answer { slot, at, other_days, .. } => {
                 let before = self.get(&keys::answer(answer_days(*at).today, *slot))?;
-                (!before.as_ref().is_some_and(|record| counts(record, *at)), before)
+                let mut answered = counts(before.as_ref(), *at);
+                for day in other_days {
+                    answered |= counts(self.get(&keys::answer(*day, *slot))?.as_ref(), *at);
+                }
+                (!answered, before)
             }
             _ => (true, None),
         };
@@ -118,13 +122,15 @@ impl Group {
                 self.put_new(keys::event(key_of, self.position), value);
                 self.put_new(index, number(self.position));
             }
-            Op::NewCursor { endpoint } => self.put(keys::cursor(endpoint), IVec::from(webhook::encode_cursor(self.position)))?,
+            Op::NewCursor { endpoint } => {
+                self.put(keys::cursor(endpoint), IVec::from(webhook::encode_cursor(self.position)))?;
+            }
             Op::OfEndpoint { endpoint, key, value } if self.get(&keys::cursor(endpoint))?.is_some() => {
                 self.put(key, value)?;
             }
             Op::OfEndpoint { .. } => {}
             Op::RemoveDeliveries { endpoint } => self.remove_deliveries(endpoint)?,
-            Op::Answer { slot, at, value } => {
+            Op::Answer { slot, at, value, .. } => {
                 self.put_record(keys::answer(answer_days(at).today, slot), &value, before)?;
             }
         }
@@ -208,8 +214,7 @@ impl Group {
     fn remove_deliveries(&mut self, endpoint: EndpointId) -> Result<(), StoreError> {
         let prefix = keys::deliveries(endpoint);
         let stored = self.tree.scan_prefix(&prefix).keys().take(DELIVERIES_AT_ONCE);
-        let mut found =
-            stored.collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
+        let mut found = stored.collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
         found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
         found.into_iter().try_for_each(|key| self.remove(key))
     }
@@ -227,10 +232,9 @@ fn pieces(head: Option<&IVec>) -> u8 {
     head.and_then(|head| head.last().copied()).unwrap_or(0)
 }
 
-/// True if this answer still counts: the caller's twin was faster. Only today's can have come
-/// since the caller looked.
-fn counts(answer: &IVec, at: Timestamp) -> bool {
-    answer::accepted_at(answer).is_ok_and(|accepted| !answer_is_old(accepted, at))
+/// True if this is an answer that still counts: the caller's twin was faster.
+fn counts(answer: Option<&IVec>, at: Timestamp) -> bool {
+    answer.is_some_and(|answer| answer::accepted_at(answer).is_ok_and(|accepted| !answer_is_old(accepted, at)))
 }
 
 fn number(number: u64) -> IVec {

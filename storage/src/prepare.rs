@@ -50,7 +50,13 @@ pub(crate) enum Op {
     /// Removes an endpoint's deliveries.
     RemoveDeliveries { endpoint: EndpointId },
     /// Files an answer, if there is none that still counts.
-    Answer { slot: IdempotencySlot, at: Timestamp, value: Vec<u8> },
+    Answer {
+        slot: IdempotencySlot,
+        at: Timestamp,
+        value: Vec<u8>,
+        /// Days other than today that may hold one.
+        other_days: Vec<u16>,
+    },
 }
 
 /// A commit, encoded.
@@ -277,8 +283,10 @@ impl Builder<'_> {
 
     fn answer(&mut self, record: &IdempotencyRecord<'_>) -> Result<(), StoreError> {
         let value = answer::encode(record, &self.shared.keyring)?;
-        self.shared.filed_days.note(answer_days(record.at).today);
-        self.ops.push(Op::Answer { slot: record.slot, at: record.at, value });
+        let (days, filed) = (answer_days(record.at), &self.shared.filed_days);
+        filed.note(days.today);
+        let other_days = days.days().filter(|day| *day != days.today && filed.has(*day)).collect();
+        self.ops.push(Op::Answer { slot: record.slot, at: record.at, value, other_days });
         Ok(())
     }
 

@@ -221,9 +221,9 @@ mod tests {
         let table = Table::new(tree.clone());
         let value = |text: &[u8]| Some(IVec::from(text));
         let changes = Changes::from([
-            (b"a".to_vec(), Change { before: value(b"1"), after: None }),
-            (b"b".to_vec(), Change { before: None, after: value(b"2") }),
-            (b"c".to_vec(), Change { before: value(b"1"), after: value(b"2") }),
+            (IVec::from(b"a"), Change { before: value(b"1"), after: None }),
+            (IVec::from(b"b"), Change { before: None, after: value(b"2") }),
+            (IVec::from(b"c"), Change { before: value(b"1"), after: value(b"2") }),
         ]);
         table.mask(changes);
         tree.remove(b"a").unwrap();
