@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 /// The kinds of failure; each has an exit code of its own. clap itself ends with 2 for a wrong
 /// command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub enum Kind {
     Listen,
     /// The store failed while the server ran.
     Fatal,
+    /// No server runs on the data folder, or it does not answer.
+    NoServer,
+    /// The running server refused: what was named does not exist, or is not allowed.
+    Refused,
 }
 
 impl Kind {
@@ -29,6 +35,8 @@ impl Kind {
             Self::Store => 4,
             Self::Listen => 5,
             Self::Fatal => 6,
+            Self::NoServer => 7,
+            Self::Refused => 8,
         }
     }
 }
@@ -40,27 +48,49 @@ pub struct Failure {
     pub kind: Kind,
     /// What happened and what to do about it.
     pub message: String,
+    /// The server's own error, if it refused.
+    pub error: Option<Value>,
 }
 
 impl Failure {
     /// Without a code of its own.
     pub fn other(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Other, message: message.into() }
+        Self::new(Kind::Other, message)
     }
 
     /// Wrong settings.
     pub fn configuration(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Configuration, message: message.into() }
+        Self::new(Kind::Configuration, message)
     }
 
     /// The data folder cannot be opened.
     pub fn store(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Store, message: message.into() }
+        Self::new(Kind::Store, message)
     }
 
     /// The address cannot be listened on.
     pub fn listen(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Listen, message: message.into() }
+        Self::new(Kind::Listen, message)
+    }
+
+    /// No server answers.
+    pub fn no_server(message: impl Into<String>) -> Self {
+        Self::new(Kind::NoServer, message)
+    }
+
+    /// The server refused, with this error.
+    pub fn refused(message: impl Into<String>, error: Value) -> Self {
+        Self { error: Some(error), ..Self::new(Kind::Refused, message) }
+    }
+
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), error: None }
+    }
+
+    /// The failure for scripts.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({ "exit_code": self.kind.code(), "message": self.message, "error": self.error })
     }
 
     /// The code that the program ends with.

@@ -214,6 +214,14 @@ impl Engine {
         Ok(self.inner.store.template_ids(realm)?)
     }
 
+    /// The template with this slug.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn template_by_slug(&self, realm: Realm, slug: &str) -> Result<Option<TemplateId>, EngineError> {
+        Ok(self.inner.store.template_by_slug(realm, slug)?)
+    }
+
     /// One frozen version of a template.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Days of the Gregorian calendar, without a clock.
 
+use std::fmt;
+
 use crate::time::Timestamp;
 
 /// A day of the proleptic Gregorian calendar, ordered by time.
@@ -60,6 +62,13 @@ impl Date {
     pub fn whole_years_until(self, today: Self) -> u16 {
         let had_birthday = (today.month, today.day) >= (self.month, self.day);
         today.year.saturating_sub(self.year).saturating_sub(u16::from(!had_birthday))
+    }
+}
+
+/// `YYYY-MM-DD` (ISO 8601).
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }
 }
 

@@ -179,9 +179,8 @@ impl Event {
         let sequence = session.chain.sequence + 1;
         let moment = Moment::of(session);
         let number = u64::from(sequence);
-        let entropy = session.personal.as_ref().map_or([0; 10], |p| p.secret.derive_short("event id", number));
         let mut event = Self {
-            id: EventId::new(at, entropy),
+            id: id_of(session, number, at),
             realm: session.realm,
             session: session.id,
             kind,
@@ -241,6 +240,18 @@ impl Event {
             data: self.data(session),
         }
     }
+}
+
+/// The identifier of a session's first event, which is as old as the session. `None` once the
+/// person's data is erased.
+#[must_use]
+pub fn first_id(session: &Session) -> Option<EventId> {
+    session.personal.as_ref().map(|_| id_of(session, 1, session.created))
+}
+
+fn id_of(session: &Session, sequence: u64, at: Timestamp) -> EventId {
+    let personal = session.personal.as_ref();
+    EventId::new(at, personal.map_or([0; 10], |personal| personal.secret.derive_short("event id", sequence)))
 }
 
 /// The salt of the event with this sequence; gone with the session's secret.

@@ -19,7 +19,7 @@ use crate::out;
 pub struct AuditArgs {
     /// Print the report as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     flags: CommonFlags,
 }

@@ -14,7 +14,7 @@ use crate::out;
 pub struct ConfigArgs {
     /// Print them as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Say what each setting means and takes
     #[arg(long, conflicts_with = "json")]
     long: bool,

@@ -1,9 +1,21 @@
 //! The command line: what it understands, and what each command answers to the shell.
 
 mod audit;
+mod completions;
 mod config;
+mod doctor;
+mod finding;
+mod init;
+mod key;
 mod listen;
+mod reference;
 mod registration;
+mod server;
+mod session;
+mod template;
+mod workspace;
+
+pub use reference::page as reference_page;
 
 use std::process::ExitCode;
 
@@ -15,8 +27,24 @@ use crate::failure::Failure;
 use crate::out;
 use crate::serve;
 
+/// What each exit code means.
+const EXIT_CODES: [(u8, &str); 9] = [
+    (0, "all is well"),
+    (1, "any other failure; `audit` found damage, `doctor` found a problem"),
+    (2, "wrong command line"),
+    (3, "settings that cannot be used"),
+    (4, "the data folder cannot be opened (in use, wrong master key, newer version, damaged)"),
+    (5, "the address or the admin socket cannot be listened on"),
+    (6, "the store failed while the server ran"),
+    (7, "no server runs on the data folder, or it does not answer"),
+    (8, "the running server refused: what was named does not exist, or is not allowed"),
+];
+
 /// Shown under `--help`.
-const AFTER_HELP: &str = "\
+fn after_help() -> String {
+    let codes: Vec<String> = EXIT_CODES.iter().map(|(code, meaning)| format!("  {code}  {meaning}")).collect();
+    format!(
+        "\
 Every setting is a flag, a variable and a key of the configuration file (`vetd config` shows what is
 in force). Secrets do not belong on a command line; these come from the environment or a file:
   VETD_MASTER_KEY          the root of all keys; without it, master.key beside the data is used
@@ -24,15 +52,14 @@ in force). Secrets do not belong on a command line; these come from the environm
                            takes over instead of making and printing one
 
 Exit codes:
-  0  all is well            1  any other failure, or `audit` found damage
-  2  wrong command line     3  settings that cannot be used
-  4  the data folder cannot be opened (in use, wrong master key, newer version, damaged)
-  5  the address cannot be listened on
-  6  the store failed while the server ran";
+{}",
+        codes.join("\n")
+    )
+}
 
 /// Self-hosted engine for identity-verification sessions.
 #[derive(Debug, Parser)]
-#[command(name = "vetd", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+#[command(name = "vetd", version, args_conflicts_with_subcommands = true, after_help = after_help())]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -43,14 +70,65 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server (also what vetd does without a command)
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = after_help())]
     Serve(ServeFlags),
+    /// Make a data folder, a configuration file, a first workspace and a first key, without a server
+    Init(init::InitArgs),
+    /// Say what is wrong with this installation and what to do about it
+    Doctor(doctor::DoctorArgs),
     /// Receive webhooks on this machine, check their signatures and print them
     Listen(listen::ListenArgs),
     /// Check a data folder that no server is using
     Audit(audit::AuditArgs),
     /// Show which settings are in force and where they come from
     Config(config::ConfigArgs),
+    /// Tenants: make, list, open for live mode, suspend, resume
+    Workspace(workspace::WorkspaceArgs),
+    /// API keys: make, list and revoke
+    Key(key::KeyArgs),
+    /// Templates kept as files: apply, export, list
+    Template(template::TemplateArgs),
+    /// Sessions: list, show, cancel, watch
+    Session(session::SessionArgs),
+    /// Print a script that completes this command line in a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the reference page of the command line (docs/cli.md)
+    #[command(hide = true)]
+    Reference,
+}
+
+impl Command {
+    /// Whether a failure is to be printed as JSON.
+    const fn wants_json(&self) -> bool {
+        match self {
+            Self::Serve(_) | Self::Listen(_) | Self::Completions(_) | Self::Reference => false,
+            Self::Config(args) => args.json,
+            Self::Init(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Audit(args) => args.json,
+            Self::Workspace(args) => args.server.json,
+            Self::Key(args) => args.server.json,
+            Self::Template(args) => args.server.json,
+            Self::Session(args) => args.server.json,
+        }
+    }
+
+    async fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Serve(flags) => serve::run(&flags.0).await.map(|()| ExitCode::SUCCESS),
+            Self::Config(args) => config::run(&args),
+            Self::Init(args) => init::run(&args).await,
+            Self::Doctor(args) => doctor::run(&args).await,
+            Self::Listen(args) => listen::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Audit(args) => audit::run(&args),
+            Self::Workspace(args) => workspace::run(args).await,
+            Self::Key(args) => key::run(args).await,
+            Self::Template(args) => template::run(args).await,
+            Self::Session(args) => session::run(args).await,
+            Self::Completions(args) => completions::run(&args),
+            Self::Reference => out::say(reference_page().trim_end()).map(|()| ExitCode::SUCCESS),
+        }
+    }
 }
 
 /// The definition of the command line: what the documentation must name.
@@ -70,19 +148,14 @@ pub fn run() -> ExitCode {
             return Failure::other("").exit_code();
         }
     };
-    let outcome = runtime.block_on(async {
-        match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-            Command::Serve(flags) => serve::run(&flags.0).await.map(|()| ExitCode::SUCCESS),
-            Command::Listen(args) => listen::run(args).await.map(|()| ExitCode::SUCCESS),
-            Command::Audit(args) => audit::run(&args),
-            Command::Config(args) => config::run(&args),
-        }
-    });
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    let wants_json = command.wants_json();
+    let outcome = runtime.block_on(Box::pin(command.run()));
     // Whatever still runs on a blocking thread is not waited for: all that was acknowledged is
     // on the disk.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|failure| {
-        out::complain(&format!("vetd: {failure}"));
+        out::complain(&if wants_json { failure.to_json().to_string() } else { format!("vetd: {failure}") });
         failure.exit_code()
     })
 }

@@ -12,6 +12,7 @@ use super::file::read_limited;
 use super::layers::Layers;
 use super::setting::{Setting, number, text};
 use super::value::{Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Value};
+use crate::admin;
 use crate::failure::Failure;
 
 /// Makes [`Settings`] and [`all`] of the entries. An entry is: what it means (also shown to
@@ -52,6 +53,8 @@ settings! {
         data: PathBuf = text("DIR").default("./vetd-data").common();
         /// The address and port to listen on; port 0 takes a free one and prints it.
         listen: SocketAddr = text("ADDR").default("127.0.0.1:8080");
+        /// The local socket of the operator's commands, for the server's own user and root; about 100 bytes at most.
+        admin_socket: Option<PathBuf> = text("PATH").otherwise("admin.sock in the data folder").common();
         /// The base of every link. The `Host` header never is.
         public_url: Option<PublicUrl> = text("URL").otherwise("http:// and the listen address");
     }
@@ -111,6 +114,12 @@ impl Settings {
     #[must_use]
     pub fn public_url(&self, listening: SocketAddr) -> String {
         self.public_url.as_ref().map_or_else(|| format!("http://{listening}"), |url| url.as_str().to_owned())
+    }
+
+    /// Where the operator's commands reach the server.
+    #[must_use]
+    pub fn admin_socket_path(&self) -> PathBuf {
+        self.admin_socket.clone().unwrap_or_else(|| self.data.join(admin::FILE))
     }
 
     /// The master key, from the environment or its file. Read only when it is needed: not everyone

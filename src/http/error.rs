@@ -147,6 +147,7 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         "ses" => Refusal::new(ErrorCode::NotFound, "There is no such session in this mode."),
         "tpl" => Refusal::new(ErrorCode::NotFound, "There is no such template or version in this mode."),
         "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
+        "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key."),
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
     }
 }

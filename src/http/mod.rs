@@ -13,6 +13,7 @@ mod iframe;
 mod json;
 mod listing;
 mod mutation;
+mod operator;
 mod page;
 mod paths;
 mod query;
@@ -34,7 +35,8 @@ use vetd_actors::Engine;
 
 use token::Tokens;
 
-pub use routes::router;
+pub use operator::Facts;
+pub use routes::{router, routers};
 
 /// How the front door behaves.
 #[derive(Debug, Clone)]

@@ -11,15 +11,27 @@ use vetd_model::ErrorCode;
 
 use super::error::Problem;
 use super::token::Tokens;
-use super::{Front, HttpSettings, Shared};
-use super::{auth, frame, health, iframe, sessions, templates, test_mode, verifications, webhook_endpoints};
+use super::{Facts, Front, HttpSettings, Shared};
+use super::{auth, frame, health, iframe, operator, sessions, templates, test_mode, verifications, webhook_endpoints};
 
 /// Everything that vetd answers to over HTTP.
 pub fn router(engine: Engine, settings: HttpSettings) -> Router {
+    public(front(engine, settings))
+}
+
+/// The same, and what it answers to its operator over the local socket.
+pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> (Router, Router) {
+    let front = front(engine, settings);
+    (public(front.clone()), operator::router(front, facts))
+}
+
+fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
-    let front: Shared = Arc::new(Front { engine, settings, tokens, permits });
+    Arc::new(Front { engine, settings, tokens, permits })
+}
 
+fn public(front: Shared) -> Router {
     // A layer is around everything above it. The gates stand around known paths and methods
     // only, so that anything else is answered without a credential.
     tenants()
@@ -71,10 +83,10 @@ fn people() -> Router<Shared> {
         .route("/iframe/api/token", post(iframe::token))
 }
 
-async fn unknown_path() -> Problem {
+pub(super) async fn unknown_path() -> Problem {
     Problem::new(ErrorCode::NotFound, "There is nothing at this path.")
 }
 
-async fn unknown_method() -> Problem {
+pub(super) async fn unknown_method() -> Problem {
     Problem::new(ErrorCode::MethodNotAllowed, "This path does not take this method; see the Allow header.")
 }

@@ -1,6 +1,7 @@
 //! The loop that takes connections and serves them over HTTP/1.1, and ends in an orderly way. A
 //! proxy in front speaks whatever else there is to speak.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -23,6 +25,30 @@ use super::wire::Wire;
 const HEAD_BYTES: usize = 32 * 1024;
 /// How long to wait after the system had no connection to give.
 const BREATHER: Duration = Duration::from_millis(200);
+
+/// Where connections come from.
+pub trait Listener: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection. Can be dropped and asked again without losing any.
+    ///
+    /// # Errors
+    /// Why the system has none to give.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<TcpStream> {
+        let (stream, _) = Self::accept(self).await?;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+        Ok(stream)
+    }
+}
 
 /// How connections are served.
 #[derive(Clone)]
@@ -40,7 +66,7 @@ pub struct Door {
 impl Door {
     /// Serves until `stop` resolves, then takes no more connections and lets open requests
     /// finish. Whatever is not finished in time is cut off.
-    pub async fn serve(self, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    pub async fn serve(self, mut listener: impl Listener, router: Router, stop: impl Future<Output = ()>) {
         let permits = Arc::new(Semaphore::new(self.connections));
         let graceful = GracefulShutdown::new();
         let mut open = JoinSet::new();
@@ -58,7 +84,7 @@ impl Door {
                 report(ended);
             }
             match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let served = self.clone().connection(stream, router.clone(), graceful.watcher());
                     open.spawn(async move {
                         served.await;
@@ -82,10 +108,10 @@ impl Door {
         open.shutdown().await;
     }
 
-    async fn connection(self, stream: TcpStream, router: Router, watcher: Watcher) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was not set");
-        }
+    async fn connection<S>(self, stream: S, router: Router, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request));
         let io = TokioIo::new(Wire::new(stream, Arc::clone(&self.clock)));
         let mut builder = Builder::new();
@@ -103,7 +129,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn is_the_clients_fault(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+fn is_the_clients_fault(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

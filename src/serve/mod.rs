@@ -1,7 +1,7 @@
 //! `vetd serve`: from settings to a running server, and to an orderly end.
 
 mod door;
-mod first_start;
+pub mod first_start;
 mod signals;
 pub mod store;
 mod telemetry;
@@ -15,19 +15,25 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::FutureExt;
+use futures::future::join;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use vetd_actors::{Clock, Engine, EngineConfig, SystemClock};
 use vetd_storage::Store;
 
-pub use door::Door;
+pub use door::{Door, Listener};
 pub use signals::Signals;
 
 use self::first_start::Key;
+use crate::admin::{self, AdminSocket};
 use crate::config::{self, Flags, Settings};
 use crate::failure::Failure;
-use crate::http::{HttpSettings, router};
+use crate::http::{Facts, HttpSettings, routers};
 use crate::out;
+
+/// The most commands of the operator at a time.
+const OPERATORS: usize = 32;
 
 /// Runs the server until a signal ends it.
 ///
@@ -36,6 +42,7 @@ use crate::out;
 pub async fn run(flags: &Flags) -> Result<(), Failure> {
     let settings = config::load(flags)?;
     telemetry::start(&settings.log, settings.log_format)?;
+    admin::check_path(&settings.admin_socket_path())?;
     let bootstrap_key = settings.bootstrap_test_key()?;
     let bootstrap_key = bootstrap_key.as_ref().map(|key| key.as_str());
     let mut signals = Signals::listen()?;
@@ -44,8 +51,8 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
     // The port comes first: a start that fails for it has made nothing in the data folder.
     let listener = bind(settings.listen).await?;
     let listening = listener.local_addr().map_err(|error| Failure::listen(error.to_string()))?;
-    let engine = tokio::select! {
-        engine = start(&settings, bootstrap_key, Arc::clone(&clock), listening) => engine?,
+    let (engine, admin) = tokio::select! {
+        started = start(&settings, bootstrap_key, Arc::clone(&clock), listening) => started?,
         signal = signals.next() => return Err(Failure::other(format!("ended by {signal} during the start"))),
     };
 
@@ -57,14 +64,23 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
         ..HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback())
     };
     let open = Arc::clone(&http.open);
-    let router = router(engine.clone(), http);
+    let facts = Facts {
+        started: clock.now(),
+        listening,
+        data: settings.data.clone(),
+        connections: settings.connections,
+        reserve_bytes: settings.disk_reserve.bytes(),
+    };
+    let (public, operator) = routers(engine.clone(), http, facts);
     // Connections get most of the grace; the engine always has some of it left.
     let drain = settings.shutdown_grace * 3 / 4;
     let (connections, head_time) = (settings.connections, settings.head_timeout);
     let door = Door { clock: Arc::clone(&clock), connections, head_time, drain };
     let (told, stop) = oneshot::channel::<()>();
-    let served = door.serve(listener, router, async { drop(stop.await) });
-    let mut served = Box::pin(served);
+    let stop = stop.map(drop).shared();
+    let side_door = Door { connections: OPERATORS, ..door.clone() };
+    let served = join(door.serve(listener, public, stop.clone()), side_door.serve(admin, operator, stop));
+    let mut served = Box::pin(served.map(drop));
 
     let signal = tokio::select! {
         () = &mut served => return Err(Failure::other("the server stopped by itself")),
@@ -94,7 +110,7 @@ async fn start(
     bootstrap_key: Option<&str>,
     clock: Arc<dyn Clock>,
     listening: SocketAddr,
-) -> Result<Engine, Failure> {
+) -> Result<(Engine, AdminSocket), Failure> {
     let store = store::open(settings).await?;
     let keys = store.api_keys().map_err(|error| Failure::store(format!("the API keys cannot be read: {error}")))?;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -108,6 +124,8 @@ async fn start(
     let engine = Engine::start(store, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the sessions cannot be recovered: {error}")))?;
     let key = first_start::prepare(&engine, !keys.is_empty(), bootstrap_key).await?;
+    // Who reads that the server listens can also speak to it as its operator.
+    let admin = AdminSocket::bind(&settings.admin_socket_path()).await?;
     out::say(&first_start::banner(listening, &settings.data, &key)).map_err(|failure| match key {
         Key::Made(_) => Failure::other(format!(
             "{failure}. The first API key was made but could not be shown; start once with VETD_BOOTSTRAP_TEST_KEY set \
@@ -115,7 +133,7 @@ async fn start(
         )),
         Key::Adopted | Key::Known => failure,
     })?;
-    Ok(engine)
+    Ok((engine, admin))
 }
 
 /// Takes the address.

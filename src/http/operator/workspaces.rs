@@ -1,0 +1,82 @@
+//! Workspaces: made, listed, opened for live mode, suspended and resumed by the operator alone.
+
+use axum::extract::State;
+use serde_json::{Value, json};
+use vetd_actors::Reply;
+use vetd_model::Refusal;
+use vetd_model::validate::{Issues, Object};
+use vetd_model::workspace::Workspace;
+
+use super::super::body::no_fields;
+use super::super::error::Answer;
+use super::super::query::{NoParams, Params};
+use super::super::{Front, Shared, page};
+use super::{Body, change, realm};
+
+/// The longest name, in characters.
+const NAME_LIMIT: usize = 100;
+
+pub(super) async fn list(State(front): State<Shared>, _: NoParams) -> Answer {
+    page::list(front.engine.workspaces().iter().map(to_json).collect(), false)
+}
+
+pub(super) async fn create(State(front): State<Shared>, _: NoParams, Body(body): Body) -> Answer {
+    let name = new_name(&front, &body)?;
+    change(&front, |front| async move {
+        let made = front.engine.create_workspace(&name).await?;
+        Ok(Reply::json(201, &to_json(&made)))
+    })
+    .await
+}
+
+pub(super) async fn activate_live(state: State<Shared>, params: Params, body: Body) -> Answer {
+    set(state, params, body, |workspace| workspace.live_activated = true).await
+}
+
+pub(super) async fn suspend(state: State<Shared>, params: Params, body: Body) -> Answer {
+    set(state, params, body, |workspace| workspace.suspended = true).await
+}
+
+pub(super) async fn resume(state: State<Shared>, params: Params, body: Body) -> Answer {
+    set(state, params, body, |workspace| workspace.suspended = false).await
+}
+
+async fn set(State(front): State<Shared>, mut params: Params, Body(body): Body, act: fn(&mut Workspace)) -> Answer {
+    let named = realm::take_workspace(&mut params);
+    params.finish()?;
+    no_fields(&body)?;
+    // Whom this shuts out must be said, also where there is only one workspace.
+    let named = named.ok_or_else(|| Refusal::field("workspace", "is required"))?;
+    let id = realm::one(&front, Some(&named))?.id;
+    change(&front, move |front| async move {
+        let changed = front.engine.change_workspace(id, act).await?;
+        Ok(Reply::json(200, &to_json(&changed)))
+    })
+    .await
+}
+
+fn new_name(front: &Front, body: &Value) -> Result<String, Refusal> {
+    let mut issues = Issues::default();
+    let mut object = Object::root(body, &mut issues);
+    let name = object.required_with("name", &mut issues, |text| {
+        let fits = (1..=NAME_LIMIT).contains(&text.chars().count()) && text.trim() == text;
+        let printable = !text.chars().any(char::is_control);
+        if !fits || !printable || text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("must have 1 to 100 printable characters, not only digits, no space around them".to_owned());
+        }
+        if front.engine.workspaces().iter().any(|workspace| workspace.name == text) {
+            return Err("is the name of another workspace".to_owned());
+        }
+        Ok(text.to_owned())
+    });
+    object.finish(&mut issues);
+    issues.done().map(|()| name.unwrap_or_default())
+}
+
+/// The workspace as the operator reads it.
+fn to_json(workspace: &Workspace) -> Value {
+    json!({
+        "object": "workspace", "number": workspace.id.0, "name": workspace.name, "created": workspace.created,
+        "live_activated": workspace.live_activated, "suspended": workspace.suspended,
+    })
+}
