@@ -2,9 +2,8 @@
 //! server runs.
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
-mod program;
-#[path = "program/operator.rs"]
 mod operator;
+mod program;
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -52,7 +51,7 @@ async fn live_mode_is_reached_and_a_suspended_workspace_is_shut_out() {
     assert!(made.code == 0 && key.starts_with("ak_live_") && !key.contains(char::is_whitespace), "{made:?}");
     assert!(made.err.contains("not shown again") && !made.err.contains(key), "{made:?}");
 
-    let flow = json!({ "steps": [{ "type": "consent", "text": "Yes." }] });
+    let flow = json!({ "steps": [{ "type": "selfie" }] });
     let file = server.file("live.json", &json!({ "name": "Live", "slug": "live", "flow_config": flow }).to_string());
     server.json(&["template", "apply", "--mode", "live", "--default", "-f", file.to_str().unwrap()]);
     let (status, session) = server.call("POST", "/v1/sessions", key, json!({})).await;

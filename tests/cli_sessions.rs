@@ -1,9 +1,8 @@
 //! The operator's commands for templates and sessions against the real program.
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
-mod program;
-#[path = "program/operator.rs"]
 mod operator;
+mod program;
 
 use std::io::Write;
 use std::process::Stdio;
@@ -97,7 +96,7 @@ fn a_wrong_template_file_names_every_fault_and_changes_nothing() {
     let mut command = vetd(&["template", "apply", "--json", "-f", "-", "--data"]);
     command.arg(server.data()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let flow = json!({ "steps": [{ "type": "consent", "text": "Yes." }] });
+    let flow = json!({ "steps": [{ "type": "selfie" }] });
     let text = json!({ "name": "In", "slug": "in", "flow_config": flow }).to_string();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let told = said(&child.wait_with_output().unwrap());

@@ -9,7 +9,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{BOOTSTRAP_KEY, Program, serve_with_key, vetd};
+use crate::program::{BOOTSTRAP_KEY, Program, serve_with_key, vetd};
 
 /// A running server with one workspace and [`BOOTSTRAP_KEY`].
 pub struct Server {
