@@ -125,6 +125,12 @@ fn every_setting_is_documented() {
 }
 
 #[test]
+fn the_page_of_the_command_line_is_what_the_program_prints() {
+    let page = vetd::cli::reference_page();
+    assert_eq!(read("docs/cli.md").trim_end(), page.trim_end(), "cargo run -- reference > docs/cli.md");
+}
+
+#[test]
 fn every_link_between_the_documents_leads_somewhere() {
     for page in
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/errors.md"]
