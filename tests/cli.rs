@@ -71,8 +71,18 @@ async fn live_mode_is_reached_and_a_suspended_workspace_is_shut_out() {
 #[tokio::test]
 async fn keys_have_the_scopes_and_the_end_that_were_asked_and_can_be_revoked() {
     let server = Server::start();
-    let made =
-        server.json(&["key", "create", "--workspace", "default", "--scopes", "read", "--expires-in", "90d", "--name", "ci"]);
+    let made = server.json(&[
+        "key",
+        "create",
+        "--workspace",
+        "default",
+        "--scopes",
+        "read",
+        "--expires-in",
+        "90d",
+        "--name",
+        "ci",
+    ]);
     let key = made["key"].as_str().unwrap();
     let lifetime = made["expires_at"].as_u64().unwrap() - made["created"].as_u64().unwrap();
     assert_eq!((&made["name"], lifetime), (&json!("ci"), 90 * 86_400));

@@ -54,7 +54,10 @@ async fn a_template_file_is_applied_once_and_exported_as_it_is_applied() {
     let changed = TOML.replace("I agree.", "I do agree.").replace("slug", "publish = true\nslug");
     let changed = server.file("changed.toml", &changed);
     let done = server.json(&["template", "apply", "-f", changed.to_str().unwrap()]);
-    assert_eq!((&done["changes"], &done["template"]["published_version"]), (&json!(["updated", "published"]), &json!(2)));
+    assert_eq!(
+        (&done["changes"], &done["template"]["published_version"]),
+        (&json!(["updated", "published"]), &json!(2))
+    );
     assert_eq!(server.json(&["template", "export", "kyc", "--version", "1"]), exported);
     assert_ne!(server.json(&["template", "export", "kyc"]), exported);
 
@@ -131,7 +134,10 @@ async fn a_session_is_shown_with_its_events_and_without_what_is_personal() {
     let sequence: Vec<&Value> = shown["events"].as_array().unwrap().iter().map(|event| &event["sequence"]).collect();
     assert_eq!(sequence, [1, 2, 3, 4]);
     assert_eq!(shown["events_complete"], true);
-    assert_eq!((&shown["session"]["status"], &shown["verification"]["status"]), (&json!("completed"), &json!("completed")));
+    assert_eq!(
+        (&shown["session"]["status"], &shown["verification"]["status"]),
+        (&json!("completed"), &json!("completed"))
+    );
     assert!(shown["verification"]["checks"][0]["status"] == "passed");
     let token = session["sdk_token"].as_str().unwrap();
     let text = server.run(&["session", "show", id]);

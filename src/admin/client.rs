@@ -57,7 +57,8 @@ impl Client {
     pub async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Value, Failure> {
         let answer = self.open(method, path, body).await?;
         let bytes = whole(answer).await?;
-        serde_json::from_slice(&bytes).map_err(|error| Failure::other(format!("the server's answer is broken: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Failure::other(format!("the server's answer is broken: {error}")))
     }
 
     /// Begins an answer that is read piece by piece.
@@ -97,7 +98,9 @@ impl Client {
                  name the folder of the one that runs with --data (VETD_DATA)"
             ),
             ErrorKind::PermissionDenied => {
-                format!("you may not use the admin socket {socket}; run this as the user that the server runs as, or as root")
+                format!(
+                    "you may not use the admin socket {socket}; run this as the user that the server runs as, or as root"
+                )
             }
             _ => format!("the admin socket {socket} cannot be reached: {error}"),
         })

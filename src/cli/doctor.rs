@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 use vetd_actors::{Clock, SystemClock};
 use vetd_model::{Mode, Realm, Timestamp};
 use vetd_storage::{OpenError, SessionQuery, SledStore, Store, StoreError, StoreOptions};
@@ -62,7 +62,11 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("configuration", "it can be read")];
     if !settings.data.is_dir() {
         let message = format!("there is no folder {}", settings.data.display());
-        findings.push(Finding::problem("data folder", message, "make it with `vetd init`, or name another with --data"));
+        findings.push(Finding::problem(
+            "data folder",
+            message,
+            "make it with `vetd init`, or name another with --data",
+        ));
         return findings;
     }
     findings.extend(permissions(&settings.data));
@@ -85,11 +89,14 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
 fn permissions(data: &Path) -> Vec<Finding> {
     let private = |path: &Path| fs::metadata(path).map(|meta| meta.permissions().mode().trailing_zeros() >= 6);
     let mut findings = Vec::new();
-    for (check, path) in [("data folder", data.to_owned()), ("key file", data.join("keys")), ("master key", data.join("master.key"))] {
+    for (check, path) in
+        [("data folder", data.to_owned()), ("key file", data.join("keys")), ("master key", data.join("master.key"))]
+    {
         let shown = path.display();
         findings.push(match private(&path) {
-            Ok(true) if check == "master key" => Finding::ok(check, format!("it is in {shown}"))
-                .and(format!("keep a copy of it away from the backups: without it they cannot be read, with it anybody can")),
+            Ok(true) if check == "master key" => Finding::ok(check, format!("it is in {shown}")).and(format!(
+                "keep a copy of it away from the backups: without it they cannot be read, with it anybody can"
+            )),
             Ok(true) => Finding::ok(check, format!("{shown} is its owner's alone")),
             Ok(false) => {
                 let mode = if path.is_dir() { 700 } else { 600 };
@@ -157,7 +164,8 @@ async fn of_the_folder(settings: &Settings) -> Vec<Finding> {
     let store = match opened {
         Ok(Ok(store)) => store,
         Ok(Err(error @ OpenError::InUse(_))) => {
-            let advice = "a server without this admin socket uses it: give its --admin-socket; or it is about to start or end";
+            let advice =
+                "a server without this admin socket uses it: give its --admin-socket; or it is about to start or end";
             return vec![Finding::problem("server", error.to_string(), advice)];
         }
         Ok(Err(error)) => return vec![Finding::problem("store", error.to_string(), "see the message")],
@@ -239,8 +247,13 @@ impl Known {
     fn links(&self) -> Finding {
         let url = &self.public_url;
         if self.live_workspaces > 0 && !url.starts_with("https://") {
-            let message = format!("links begin with {url}, and {} workspaces are open for live mode", self.live_workspaces);
-            return Finding::problem("public url", message, "put a proxy with TLS before vetd and set --public-url https://…");
+            let message =
+                format!("links begin with {url}, and {} workspaces are open for live mode", self.live_workspaces);
+            return Finding::problem(
+                "public url",
+                message,
+                "put a proxy with TLS before vetd and set --public-url https://…",
+            );
         }
         Finding::ok("public url", format!("links begin with {url}"))
     }

@@ -55,17 +55,21 @@ pub(super) async fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
         Key::Adopted | Key::Known => None,
     };
     if args.json {
-        out::say(&json!({
-            "data": settings.data, "config": file, "config_made": layers.file.is_none(), "master_key_made": beside,
-            "workspace": "default", "key": secret,
-        }).to_string())?;
+        out::say(
+            &json!({
+                "data": settings.data, "config": file, "config_made": layers.file.is_none(), "master_key_made": beside,
+                "workspace": "default", "key": secret,
+            })
+            .to_string(),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(secret) = secret {
         out::say(secret)?;
     }
     let made = if layers.file.is_some() { "left as it is" } else { "made, to be edited" };
-    let master_key = if beside { format!("{data}/master.key (keep a copy elsewhere)") } else { "VETD_MASTER_KEY".to_owned() };
+    let master_key =
+        if beside { format!("{data}/master.key (keep a copy elsewhere)") } else { "VETD_MASTER_KEY".to_owned() };
     let shown = if secret.is_some() { "printed above, this once" } else { "the one in VETD_BOOTSTRAP_TEST_KEY" };
     out::complain(&format!(
         "data folder    {data}\nmaster key     {master_key}\nconfiguration  {} ({made})\nworkspace      default\n\

@@ -177,7 +177,11 @@ fn as_text(answer: &Value) -> String {
         fact("metadata", if keys.is_empty() { "-".to_owned() } else { out::harmless(&keys.join(", ")) }),
     ];
     if let Some(metadata) = session.get("metadata").and_then(Value::as_object) {
-        lines.extend(metadata.keys().map(|key| fact("", format!("{} = {}", out::harmless(key), text(&session["metadata"], key)))));
+        lines.extend(
+            metadata
+                .keys()
+                .map(|key| fact("", format!("{} = {}", out::harmless(key), text(&session["metadata"], key)))),
+        );
         lines.push(fact("redirect", text(session, "redirect_url")));
     }
     if let Some(error) = session.get("last_error").filter(|error| !error.is_null()) {

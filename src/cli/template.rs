@@ -115,7 +115,8 @@ fn read(file: &Path) -> Result<Bytes, Failure> {
 }
 
 fn what_changed(done: &Value) -> String {
-    let changes: Vec<&str> = done.get("changes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let changes: Vec<&str> =
+        done.get("changes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let template = done.get("template").unwrap_or(&Value::Null);
     let published = template.get("published_version").and_then(Value::as_u64);
     let serves = published.map_or_else(

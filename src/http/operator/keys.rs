@@ -10,11 +10,11 @@ use vetd_model::validate::{Issues, Object};
 use vetd_model::workspace::{ApiKey, Scopes};
 use vetd_model::{ErrorCode, Realm, Refusal, Timestamp};
 
+use super::super::Shared;
 use super::super::body::no_fields;
 use super::super::error::{Answer, absent};
 use super::super::paths::PathId;
 use super::super::query::Params;
-use super::super::Shared;
 use super::realm::Named;
 use super::{Body, change};
 

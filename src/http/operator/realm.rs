@@ -42,9 +42,8 @@ impl Named {
             None => front.engine.workspaces(),
         };
         let modes = self.mode.map_or_else(|| vec![Mode::Test, Mode::Live], |mode| vec![mode]);
-        let realms = |workspace: Workspace| {
-            modes.clone().into_iter().map(move |mode| Realm { workspace: workspace.id, mode })
-        };
+        let realms =
+            |workspace: Workspace| modes.clone().into_iter().map(move |mode| Realm { workspace: workspace.id, mode });
         Ok(workspaces.into_iter().flat_map(realms).collect())
     }
 }

@@ -22,8 +22,7 @@ use super::realm::Named;
 use super::{Body, change};
 
 /// What is shown of a verification.
-const OUTCOME: [&str; 8] =
-    ["status", "attempts", "created", "updated", "decided_at", "last_error", "review", "checks"];
+const OUTCOME: [&str; 8] = ["status", "attempts", "created", "updated", "decided_at", "last_error", "review", "checks"];
 
 pub(super) async fn list(State(front): State<Shared>, mut params: Params) -> Answer {
     let named = Named::take(&mut params);
@@ -32,11 +31,7 @@ pub(super) async fn list(State(front): State<Shared>, mut params: Params) -> Ans
     page::list(found.items.iter().map(|session| to_json(session, false)).collect(), found.has_more)
 }
 
-pub(super) async fn show(
-    State(front): State<Shared>,
-    PathId(id): PathId<kind::Session>,
-    mut params: Params,
-) -> Answer {
+pub(super) async fn show(State(front): State<Shared>, PathId(id): PathId<kind::Session>, mut params: Params) -> Answer {
     let named = Named::take(&mut params);
     let personal = params.take("personal", |text| text.parse().map_err(|_| "must be true or false".to_owned()));
     params.finish()?;
