@@ -1,6 +1,5 @@
 //! The operator's commands against the real program: workspaces, keys, and what is said when no
 //! server runs.
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod operator;
 mod program;

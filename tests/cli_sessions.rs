@@ -1,5 +1,4 @@
 //! The operator's commands for templates and sessions against the real program.
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod operator;
 mod program;

@@ -94,9 +94,8 @@ fn permissions(data: &Path) -> Vec<Finding> {
     {
         let shown = path.display();
         findings.push(match private(&path) {
-            Ok(true) if check == "master key" => Finding::ok(check, format!("it is in {shown}")).and(format!(
-                "keep a copy of it away from the backups: without it they cannot be read, with it anybody can"
-            )),
+            Ok(true) if check == "master key" => Finding::ok(check, format!("it is in {shown}"))
+                .and("keep a copy of it away from the backups: without it they cannot be read, with it anybody can"),
             Ok(true) => Finding::ok(check, format!("{shown} is its owner's alone")),
             Ok(false) => {
                 let mode = if path.is_dir() { 700 } else { 600 };
@@ -272,6 +271,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn known() -> Known {
