@@ -49,6 +49,12 @@ async fn init_makes_what_a_server_needs_and_its_key_works() {
 #[test]
 fn init_overwrites_nothing() {
     let dir = tempfile::tempdir().unwrap();
+    let mut command = vetd(&["init"]);
+    command.current_dir(dir.path()).env("VETD_MASTER_KEY", "nonsense");
+    let failed = said(&command.output().unwrap());
+    assert!(failed.code == 4 && failed.out.is_empty(), "{failed:?}");
+    assert!(!dir.path().join("vetd.toml").exists(), "a try that failed leaves nothing in the way");
+
     let made: Value = serde_json::from_str(&run_in(dir.path(), &["init", "--json"]).out).unwrap();
     assert!(made["key"].as_str().unwrap().starts_with("ak_test_") && made["config_made"] == true, "{made}");
     let config = fs::read(dir.path().join("vetd.toml")).unwrap();

@@ -1,7 +1,7 @@
 //! `vetd doctor`: what is wrong with this installation, and what to do about it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -154,8 +154,14 @@ fn of_the_server(status: &Value) -> Vec<Finding> {
     findings
 }
 
-/// Without a server the store is opened for a moment; nothing in it is changed.
+/// Without a server the store is opened for a moment; no record in it is changed.
 async fn of_the_folder(settings: &Settings) -> Vec<Finding> {
+    let owner = fs::metadata(&settings.data).map(|meta| meta.uid()).ok();
+    if owner.is_some_and(|owner| owner != host::user()) {
+        // Files that opening makes would belong to the wrong user.
+        let message = "no server answers, and the store was not opened: the data folder belongs to another user";
+        return vec![Finding::warning("store", message, "run this as the user that the server runs as")];
+    }
     let opened = settings.master_key().map(|master_key| {
         let options = StoreOptions { create: false, master_key, ..StoreOptions::new(&settings.data) };
         SledStore::open(options)

@@ -1,7 +1,7 @@
 //! `vetd init`: a data folder, its master key, a configuration file to edit, a first workspace
 //! and a first key, without starting a server.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,18 +37,25 @@ pub(super) async fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     let layers = Layers::gather(&args.flags.0, &Environment::of_the_process())?;
     let settings = Settings::from_layers(&layers)?;
     let data = settings.data.display();
-    if settings.data.join("sled").exists() {
+    // The last file of a new store; without it opening decides what the folder is.
+    if settings.data.join("keys").exists() {
         return Err(Failure::store(format!(
             "{data} holds a store already, and nothing was changed. Start it with `vetd serve`, or name another folder \
              with --data"
         )));
     }
     let bootstrap_key = settings.bootstrap_test_key()?;
-    let key = make(&settings, bootstrap_key.as_ref().map(|key| key.as_str())).await?;
+    // The file comes first: a key that is made is then shown, whatever else fails.
     let file = match &layers.file {
         Some(file) => file.clone(),
         None => write_config(&settings.data)?,
     };
+    let key = make(&settings, bootstrap_key.as_ref().map(|key| key.as_str())).await;
+    if key.is_err() && layers.file.is_none() {
+        // Nothing of a try that failed stays in the way of the next one.
+        let _ = fs::remove_file(&file);
+    }
+    let key = key?;
     let beside = settings.data.join("master.key").exists();
     let secret = match &key {
         Key::Made(secret) => Some(secret.as_str()),
@@ -96,7 +103,9 @@ async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, F
 /// the data folder.
 fn write_config(data: &Path) -> Result<PathBuf, Failure> {
     let path = PathBuf::from(FILE);
-    let failed = |error: std::io::Error| Failure::other(format!("cannot write {FILE}: {error}; the rest was made"));
+    let failed = |error: std::io::Error| {
+        Failure::other(format!("cannot write {FILE} into the working directory: {error}. Nothing was made"))
+    };
     let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
     file.write_all(config_text(data).as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     Ok(path)

@@ -51,7 +51,9 @@ pub(super) async fn run(args: KeyArgs) -> Result<ExitCode, Failure> {
         Verb::Create { realm, name, scopes, expires_in } => {
             let body = json!({ "name": name, "scopes": scopes, "expires_in": expires_in }).to_string();
             let made = server.client()?.call(Method::POST, &realm.path("/admin/keys", &[]), Bytes::from(body)).await?;
-            server.print(&made, |made| text(made, "key"))?;
+            server.print(&made, |made| text(made, "key")).map_err(|failure| {
+                Failure::other(format!("{failure}; the key {} was made and not shown: revoke it", text(&made, "id")))
+            })?;
             if !server.json {
                 out::complain(&about(&made));
             }

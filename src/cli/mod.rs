@@ -164,10 +164,21 @@ pub fn run() -> ExitCode {
 mod tests {
     use super::*;
     use crate::config::{Environment, Layers};
+    use crate::failure::Kind;
 
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
         definition().debug_assert();
+    }
+
+    #[test]
+    fn every_kind_of_failure_has_its_exit_code_in_the_table() {
+        let kinds =
+            [Kind::Other, Kind::Configuration, Kind::Store, Kind::Listen, Kind::Fatal, Kind::NoServer, Kind::Refused];
+        let listed: Vec<u8> = EXIT_CODES.iter().map(|(code, _)| *code).collect();
+        assert_eq!(listed, (0..=8).collect::<Vec<u8>>());
+        // 0 is success and 2 is clap's own.
+        assert_eq!(kinds.map(Kind::code), [1, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]

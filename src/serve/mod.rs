@@ -33,7 +33,7 @@ use crate::http::{Facts, HttpSettings, routers};
 use crate::out;
 
 /// The most commands of the operator at a time.
-const OPERATORS: usize = 32;
+const OPERATORS: usize = 256;
 
 /// Runs the server until a signal ends it.
 ///
