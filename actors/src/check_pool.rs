@@ -33,8 +33,8 @@ impl CheckPool {
 
     /// Orders a run; its findings go to the session by way of its shard. A run that is ordered
     /// twice is run once.
-    pub(crate) fn order(&self, key: SessionKey, run: u32, session: Session, shard: ActorRef<ShardMsg>) {
-        let order = Order { key, run, session: Box::new(session), shard };
+    pub(crate) fn order(&self, key: SessionKey, run: u32, session: Arc<Session>, shard: ActorRef<ShardMsg>) {
+        let order = Order { key, run, session, shard };
         if self.actor.send_message(PoolMsg::Order(order)).is_err() {
             tracing::debug!("the check pool has stopped; the run is resumed at the next start");
         }
@@ -50,7 +50,7 @@ impl CheckPool {
 struct Order {
     key: SessionKey,
     run: u32,
-    session: Box<Session>,
+    session: Arc<Session>,
     shard: ActorRef<ShardMsg>,
 }
 

@@ -163,14 +163,15 @@ impl Engine {
         let key = SessionKey { realm, id: birth.id };
         let birth = new.build(birth, template, flow)?;
         let reply = render(&birth.next);
-        let expires_at = birth.next.expires_at;
+        let (session, events) = (Arc::new(birth.next), birth.events);
+        let expires_at = session.expires_at;
         let answer = Answer::SessionCreated { session: key.id, expires_at, public_url };
         let record = claim.as_ref().map(|claim| claim.record(answer, None));
-        let write = SessionWrite { before: None, next: &birth.next, events: &birth.events };
+        let write = SessionWrite { before: None, next: &session, events: &events };
         let commit = Commit { writes: vec![Write::Session(write)], idempotency: record };
         let committed = self.inner.store.commit(commit).await;
         match committed {
-            Ok(_) => self.inner.registry.arm(key, birth.next.deadline()),
+            Ok(_) => self.inner.registry.arm(key, session.deadline()),
             Err(error @ (StoreError::Conflict | StoreError::Full | StoreError::TooLarge)) => return Err(error.into()),
             Err(error) => {
                 // It may stand on the disk all the same: its actor will look.
@@ -203,7 +204,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub async fn session(&self, realm: Realm, id: SessionId) -> Result<Option<Session>, EngineError> {
+    pub async fn session(&self, realm: Realm, id: SessionId) -> Result<Option<Arc<Session>>, EngineError> {
         Ok(self.inner.store.session(realm, id).await?.map(|(session, _)| session))
     }
 

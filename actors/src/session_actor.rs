@@ -8,7 +8,7 @@ use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pend
 use vetd_model::simulate::simulate;
 use vetd_model::submission::Submission;
 use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
-use vetd_storage::{Commit, Handle, IdempotencyRecord, SessionWrite, Store, StoreError, Write};
+use vetd_storage::{Commit, IdempotencyRecord, SessionWrite, Store, StoreError, StoredSession, Write};
 
 use crate::check_pool::{CheckPool, run_checks};
 use crate::clock::Clock;
@@ -70,7 +70,7 @@ pub(crate) struct SessionState {
     key: SessionKey,
     context: Arc<Context>,
     shard: ActorRef<ShardMsg>,
-    known: Option<(Session, Handle)>,
+    known: Option<StoredSession>,
     /// True until an interrupted run of checks has begun anew.
     interrupted: bool,
 }
@@ -208,8 +208,9 @@ impl SessionState {
         idempotency: Option<IdempotencyRecord<'_>>,
     ) -> Result<(), EngineError> {
         let before = self.known.take();
+        let next = Arc::new(transition.next);
         let handle = before.as_ref().map(|(_, handle)| handle);
-        let write = SessionWrite { before: handle, next: &transition.next, events: &transition.events };
+        let write = SessionWrite { before: handle, next: &next, events: &transition.events };
         let writes = if transition.changed { vec![Write::Session(write)] } else { Vec::new() };
         if writes.is_empty() && idempotency.is_none() {
             self.known = before;
@@ -219,7 +220,7 @@ impl SessionState {
         match committed {
             Ok(receipt) => {
                 let handle = receipt.session.or(before.map(|(_, handle)| handle));
-                self.known = handle.map(|handle| (transition.next, handle));
+                self.known = handle.map(|handle| (next, handle));
                 self.perform(transition.effects);
                 Ok(())
             }
@@ -235,7 +236,7 @@ impl SessionState {
         for effect in effects {
             match (effect, &self.known) {
                 (Effect::RunChecks { run }, Some((session, _))) => {
-                    self.context.checks.order(self.key, run, session.clone(), self.shard.clone());
+                    self.context.checks.order(self.key, run, Arc::clone(session), self.shard.clone());
                 }
                 (Effect::RunChecks { .. }, None) => {}
             }

@@ -1,6 +1,7 @@
 //! `/v1/sessions`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Serialize;
@@ -48,7 +49,8 @@ pub(super) async fn get(
     PathId(id): PathId<kind::Session>,
     _: NoParams,
 ) -> Answer {
-    reply::ok(&SessionView::of(&find(&front, realm, id).await?))
+    let session = find(&front, realm, id).await?;
+    reply::ok(&SessionView::of(&session))
 }
 
 pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
@@ -160,7 +162,7 @@ pub(super) fn renewed(front: &Front, session: &Session) -> SdkToken {
 }
 
 /// One session of the realm.
-pub(super) async fn find(front: &Front, realm: Realm, id: SessionId) -> Result<Session, EngineError> {
+pub(super) async fn find(front: &Front, realm: Realm, id: SessionId) -> Result<Arc<Session>, EngineError> {
     Ok(front.engine.session(realm, id).await?.ok_or_else(|| absent("ses"))?)
 }
 

@@ -1,5 +1,7 @@
 //! The Store trait: what the engine may ask of a disk, in the model's words.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -67,13 +69,16 @@ pub struct Stored<T> {
     pub revision: u64,
 }
 
+/// A session as it stands, and what a write that replaces it must name.
+pub type StoredSession = (Arc<Session>, Handle);
+
 /// A session's move: its record, its events and its index entries.
 #[derive(Debug)]
 pub struct SessionWrite<'a> {
     /// The record it replaces; `None` makes a new one.
     pub before: Option<&'a Handle>,
-    /// The session afterwards.
-    pub next: &'a Session,
+    /// The session afterwards; once durable, readers are handed it as it is.
+    pub next: &'a Arc<Session>,
     /// The events of the move, in order.
     pub events: &'a [Event],
 }
@@ -273,7 +278,7 @@ pub trait Store: Send + Sync + 'static {
     fn commit(&self, commit: Commit<'_>) -> BoxFuture<'static, Result<CommitReceipt, StoreError>>;
 
     /// One session.
-    fn session(&self, realm: Realm, id: SessionId) -> BoxFuture<'_, Result<Option<(Session, Handle)>, StoreError>>;
+    fn session(&self, realm: Realm, id: SessionId) -> BoxFuture<'_, Result<Option<StoredSession>, StoreError>>;
 
     /// A page of sessions; damaged records are reported and left out.
     fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>>;

@@ -21,6 +21,7 @@ mod open;
 mod prepare;
 mod query;
 mod read;
+mod recent;
 mod seal;
 mod shared;
 mod slots;
@@ -32,7 +33,7 @@ mod writer;
 
 pub use api::{
     Answer, Commit, CommitReceipt, DeliveryPage, EventPage, Handle, IdempotencyRecord, IdempotencySlot, LiveSession,
-    PositionedEvent, SessionWrite, Store, StoreError, Stored, StoredAnswer, Write,
+    PositionedEvent, SessionWrite, Store, StoreError, Stored, StoredAnswer, StoredSession, Write,
 };
 pub use audit::{AuditReport, audit};
 pub use open::{OpenError, StoreOptions};

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::flows::Flows;
 use crate::keyring::{self, Keyring};
 use crate::keys;
+use crate::recent::Recent;
 use crate::shared::{FatalHook, Shared, SpaceProbe, WriteFault};
 use crate::slots::{KEY_FILE, SlotFile, is_in_use};
 use crate::store::SledStore;
@@ -48,6 +49,9 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// How much space must be left on the disk for a write to be accepted, in bytes.
     pub reserve_bytes: u64,
+    /// How many sessions are kept in memory as they were last made durable; one takes one to
+    /// three kB.
+    pub recent_sessions: usize,
     /// The most look-ups for one page of a list; beyond them it is refused as too broad.
     pub list_steps: usize,
     /// Says how much space is left; by default the file system is asked.
@@ -68,6 +72,7 @@ impl StoreOptions {
             master_key: None,
             cache_bytes: 64 * 1024 * 1024,
             reserve_bytes: 256 * 1024 * 1024,
+            recent_sessions: 4_096,
             list_steps: 50_000,
             space_probe: None,
             on_fatal: None,
@@ -190,6 +195,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
         slots,
         table: Table::new(tree),
         flows: Flows::default(),
+        recent: Recent::new(options.recent_sessions),
         filed_days,
         durable: watch::Sender::new(position),
         damaged: AtomicU64::new(0),

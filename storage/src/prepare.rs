@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sled::IVec;
 use vetd_model::flow::Flow;
 use vetd_model::template::{Template, TemplateVersion};
-use vetd_model::{EndpointId, Realm, Timestamp};
+use vetd_model::{EndpointId, Realm, Session, Timestamp};
 
 use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, SessionWrite, StoreError, Write};
 use crate::codec::RECORD_LIMIT;
@@ -68,6 +68,8 @@ pub(crate) struct Prepared {
     pub only_deletes: bool,
     /// What the caller gets; the slot is filled in by the writer.
     pub handle: Option<Handle>,
+    /// The session that is written, if one is: readers are handed it once it is durable.
+    pub session: Option<Arc<Session>>,
     /// The flows that are on the disk afterwards.
     pub flows: Vec<Arc<Flow>>,
 }
@@ -77,7 +79,7 @@ pub(crate) struct Prepared {
 /// # Errors
 /// [`StoreError::TooLarge`].
 pub(crate) fn prepare(commit: &Commit<'_>, shared: &Shared) -> Result<Prepared, StoreError> {
-    let mut builder = Builder { shared, ops: Vec::with_capacity(8), handle: None, flows: Vec::new() };
+    let mut builder = Builder { shared, ops: Vec::with_capacity(8), handle: None, session: None, flows: Vec::new() };
     for write in &commit.writes {
         builder.write(write)?;
     }
@@ -86,18 +88,18 @@ pub(crate) fn prepare(commit: &Commit<'_>, shared: &Shared) -> Result<Prepared, 
     }
     let bytes = builder.ops.iter().map(Op::size).sum();
     let only_deletes = builder.ops.iter().all(Op::only_deletes);
-    let Builder { ops, handle, flows, .. } = builder;
+    let Builder { ops, handle, session, flows, .. } = builder;
     if ops.iter().any(Op::is_too_large) {
         return Err(StoreError::TooLarge);
     }
-    Ok(Prepared { ops, bytes, only_deletes, handle, flows })
+    Ok(Prepared { ops, bytes, only_deletes, handle, session, flows })
 }
 
 impl Prepared {
     /// A commit of these removals.
     pub(crate) fn removal(ops: Vec<Op>) -> Self {
         let bytes = ops.iter().map(Op::size).sum();
-        Self { ops, bytes, only_deletes: true, handle: None, flows: Vec::new() }
+        Self { ops, bytes, only_deletes: true, handle: None, session: None, flows: Vec::new() }
     }
 }
 
@@ -143,6 +145,7 @@ struct Builder<'a> {
     shared: &'a Shared,
     ops: Vec<Op>,
     handle: Option<Handle>,
+    session: Option<Arc<Session>>,
     flows: Vec<Arc<Flow>>,
 }
 
@@ -225,6 +228,7 @@ impl Builder<'_> {
             self.ops.push(Op::Event { key_of: event.realm, index, value: event::encode(event)?.into() });
         }
         self.handle = Some(Handle { revision: expected + 1, slot, entry });
+        self.session = Some(Arc::clone(session));
         Ok(())
     }
 
@@ -241,7 +245,7 @@ impl Builder<'_> {
     }
 
     /// The index entries by what never changes in a session.
-    fn constant_indexes(&mut self, session: &vetd_model::Session) {
+    fn constant_indexes(&mut self, session: &Session) {
         self.put_new(keys::by_template(session.realm, session.template.id, session.id), Vec::new());
         let metadata = session.personal.as_ref().map(|personal| &personal.metadata);
         for (name, value) in metadata.into_iter().flatten() {

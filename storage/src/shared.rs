@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::flows::Flows;
 use crate::keyring::Keyring;
+use crate::recent::Recent;
 use crate::slots::SlotFile;
 use crate::table::Table;
 use crate::time_limits::FiledDays;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub slots: SlotFile,
     pub table: Table,
     pub flows: Flows,
+    pub recent: Recent,
     pub filed_days: FiledDays,
     pub durable: watch::Sender<u64>,
     pub damaged: AtomicU64,

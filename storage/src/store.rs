@@ -16,8 +16,8 @@ use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Tim
 use zeroize::Zeroizing;
 
 use crate::api::{
-    Commit, CommitReceipt, DeliveryPage, EventPage, Handle, IdempotencySlot, LiveSession, PositionedEvent, Store,
-    StoreError, Stored, StoredAnswer,
+    Commit, CommitReceipt, DeliveryPage, EventPage, IdempotencySlot, LiveSession, PositionedEvent, Store, StoreError,
+    Stored, StoredAnswer, StoredSession,
 };
 use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
@@ -90,8 +90,8 @@ impl Store for SledStore {
         }
     }
 
-    fn session(&self, realm: Realm, id: SessionId) -> BoxFuture<'_, Result<Option<(Session, Handle)>, StoreError>> {
-        Box::pin(async move { self.shared.session(realm, id) })
+    fn session(&self, realm: Realm, id: SessionId) -> BoxFuture<'_, Result<Option<StoredSession>, StoreError>> {
+        Box::pin(async move { self.shared.recent.get_or_read((realm, id), || self.shared.session(realm, id)) })
     }
 
     fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>> {

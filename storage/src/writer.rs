@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use sled::{Batch, Db};
 use tokio::sync::oneshot;
+use vetd_model::Session;
 
 use crate::api::{CommitReceipt, StoreError};
 use crate::group::Group;
 use crate::open::{LAST_POSITION_ABSENT, open_tree, read_position};
 use crate::prepare::Prepared;
+use crate::recent::Recent;
 use crate::shared::{Shared, WriteStage};
 use crate::table::unavailable;
 
@@ -43,6 +45,17 @@ pub(crate) enum Request {
 struct Admitted {
     reply: oneshot::Sender<Outcome>,
     receipt: CommitReceipt,
+    session: Option<Arc<Session>>,
+}
+
+impl Admitted {
+    /// The commit is durable: readers may see its session, then whoever asked may know.
+    fn settle(self, recent: &Recent) {
+        if let (Some(session), Some(handle)) = (self.session, &self.receipt.session) {
+            recent.put(session, handle.clone());
+        }
+        answer(self.reply, Ok(self.receipt));
+    }
 }
 
 /// The writer's own state.
@@ -110,11 +123,11 @@ impl Writer {
                 answer(reply, Err(StoreError::Full));
                 continue;
             }
-            let new_flows = std::mem::take(&mut commit.flows);
+            let (new_flows, session) = (std::mem::take(&mut commit.flows), commit.session.take());
             match group.admit(commit) {
                 Ok(receipt) => {
                     flows.extend(new_flows);
-                    admitted.push(Admitted { reply, receipt });
+                    admitted.push(Admitted { reply, receipt, session });
                 }
                 Err(error) => {
                     if matches!(error, StoreError::Unavailable(_)) {
@@ -135,7 +148,7 @@ impl Writer {
         match written {
             Ok(()) => {
                 flows.into_iter().for_each(|flow| drop(self.shared.flows.keep(flow)));
-                admitted.into_iter().for_each(|commit| answer(commit.reply, Ok(commit.receipt)));
+                admitted.into_iter().for_each(|commit| commit.settle(&self.shared.recent));
             }
             Err(failure) => {
                 let error = failure.as_error();
@@ -218,6 +231,8 @@ impl Writer {
                     }
                     self.data = data;
                     self.position = self.position.max(position);
+                    // What was refused may stand on the disk after all.
+                    self.shared.recent.clear();
                     self.shared.table.replace(tree);
                     self.publish();
                     tracing::warn!("the store was reopened after an error of the disk");

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use vetd_model::session::{State, StepSet};
-use vetd_storage::{Commit, SessionWrite, Store, StoreError, Write, audit};
+use vetd_model::{Mode, Realm};
+use vetd_storage::{Commit, SessionWrite, SledStore, Store, StoreError, StoreOptions, Write, audit};
 
-use crate::support::{NOW, REALM, commit, make, moved, open, session, write};
+use crate::support::{NOW, REALM, commit, make, moved, open, options, session, write};
 
 const WAITING: State = State::RequiresInput { accepted: StepSet::from_bits(0) };
 
@@ -22,7 +23,7 @@ async fn a_stale_revision_is_refused_and_changes_nothing() {
     assert_eq!(write(&store, Some(&handle), &loser, &[event]).await, Err(StoreError::Conflict));
     let (again, event) = session(REALM, 1, &[]);
     assert_eq!(write(&store, None, &again, &[event]).await, Err(StoreError::Conflict));
-    assert_eq!(store.session(REALM, made.id).await.unwrap().unwrap().0, winner);
+    assert_eq!(*store.session(REALM, made.id).await.unwrap().unwrap().0, winner);
     assert_eq!(store.events(REALM, 0, 10).unwrap().events.len(), 2);
     assert_eq!(audit(&store).violations, [""; 0]);
 }
@@ -37,13 +38,13 @@ async fn of_two_conflicting_commits_at_once_one_wins() {
         let (two, two_event) = moved(&made, State::Expired { at: NOW });
         // Both are in the queue before either is answered, so most meet in one group.
         let (one_events, two_events) = ([one_event], [two_event]);
-        let one_write = SessionWrite { before: Some(&handle), next: &one, events: &one_events };
-        let two_write = SessionWrite { before: Some(&handle), next: &two, events: &two_events };
+        let one_write = SessionWrite { before: Some(&handle), next: &Arc::new(one.clone()), events: &one_events };
+        let two_write = SessionWrite { before: Some(&handle), next: &Arc::new(two.clone()), events: &two_events };
         let first = store.commit(Commit { writes: vec![Write::Session(one_write)], idempotency: None });
         let second = store.commit(Commit { writes: vec![Write::Session(two_write)], idempotency: None });
         assert!(first.await.is_ok());
         assert_eq!(second.await, Err(StoreError::Conflict));
-        assert_eq!(store.session(REALM, made.id).await.unwrap().unwrap().0, one);
+        assert_eq!(*store.session(REALM, made.id).await.unwrap().unwrap().0, one);
     }
     assert_eq!(audit(&store).violations, [""; 0]);
 }
@@ -59,9 +60,10 @@ async fn a_commit_is_all_or_nothing() {
     let (other, other_event) = session(REALM, 2, &[("a", "b")]);
     let (late, late_event) = moved(&made, State::Expired { at: NOW });
     let (other_events, late_events) = ([other_event], [late_event]);
+    let (other_next, late_next) = (Arc::new(other.clone()), Arc::new(late.clone()));
     let writes = vec![
-        Write::Session(SessionWrite { before: None, next: &other, events: &other_events }),
-        Write::Session(SessionWrite { before: Some(&stale), next: &late, events: &late_events }),
+        Write::Session(SessionWrite { before: None, next: &other_next, events: &other_events }),
+        Write::Session(SessionWrite { before: Some(&stale), next: &late_next, events: &late_events }),
     ];
     assert_eq!(commit(&store, writes).await, Err(StoreError::Conflict));
     assert_eq!(store.session(REALM, other.id).await, Ok(None));
@@ -96,7 +98,7 @@ async fn what_64_writers_were_told_is_there_afterwards() {
 
     let store = open(dir.path());
     for session in &kept {
-        assert_eq!(store.session(REALM, session.id).await.unwrap().unwrap().0, *session);
+        assert_eq!(*store.session(REALM, session.id).await.unwrap().unwrap().0, *session);
     }
     let report = audit(&store);
     assert_eq!((report.violations, report.sessions, report.events), (vec![], 320, 640));
@@ -148,7 +150,7 @@ async fn a_follower_never_sees_more_than_is_durable_nor_an_event_without_its_ses
                     let (next, event) = moved(&made, WAITING);
                     write(&store, Some(&handle), &next, &[event]).await.unwrap();
                     let (read, _) = store.session(REALM, made.id).await.unwrap().unwrap();
-                    assert_eq!(read, next, "what was acknowledged is read");
+                    assert_eq!(*read, next, "what was acknowledged is read");
                 }
             })
         })
@@ -166,10 +168,26 @@ async fn a_commit_goes_on_when_nobody_waits_for_it() {
     let store = open(dir.path());
     let (session, event) = session(REALM, 1, &[]);
     let events = [event];
-    let write = SessionWrite { before: None, next: &session, events: &events };
+    let write = SessionWrite { before: None, next: &Arc::new(session.clone()), events: &events };
     drop(store.commit(Commit { writes: vec![Write::Session(write)], idempotency: None }));
     store.close().await.unwrap();
     assert!(matches!(store.session(REALM, session.id).await, Err(StoreError::Unavailable(_))));
     drop(store);
     assert!(open(dir.path()).session(REALM, session.id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn readers_are_handed_a_session_as_it_was_last_made_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(StoreOptions { recent_sessions: 64, ..options(dir.path()) }).unwrap();
+    let (made, handle) = make(&store, REALM, 1).await;
+    let read = || async { store.session(REALM, made.id).await.unwrap().unwrap() };
+    assert_eq!((&*read().await.0, read().await.1), (&made, handle.clone()));
+    assert!(Arc::ptr_eq(&read().await.0, &read().await.0), "the second reader is handed the same");
+    let (next, event) = moved(&made, WAITING);
+    write(&store, Some(&handle), &next, &[event]).await.unwrap();
+    assert_eq!(*read().await.0, next);
+    assert_eq!(read().await.1.revision(), 2);
+    let live = Realm { mode: Mode::Live, ..REALM };
+    assert_eq!(store.session(live, made.id).await, Ok(None), "in the other mode it is absent");
 }

@@ -38,7 +38,7 @@ async fn a_full_disk_refuses_writes_serves_reads_and_resumes() {
     assert_eq!(store.health(), Err(StoreError::Full));
     let (refused, event) = session(REALM, 2, &[]);
     assert_eq!(write(&store, None, &refused, std::slice::from_ref(&event)).await, Err(StoreError::Full));
-    assert_eq!(store.session(REALM, kept.id).await.unwrap().unwrap().0, kept);
+    assert_eq!(*store.session(REALM, kept.id).await.unwrap().unwrap().0, kept);
     assert_eq!(store.session(REALM, refused.id).await, Ok(None));
     let gone = EndpointId::from_bytes([1; 16]);
     commit(&store, vec![Write::RemoveDelivery { endpoint: gone, position: 1 }]).await.unwrap();
@@ -92,7 +92,7 @@ async fn after_an_error_of_the_disk_the_store_is_reopened_and_whole() {
         let landed = store.session(REALM, open.id).await.unwrap().is_some();
         assert_eq!(landed, stage == WriteStage::Flush);
         assert_eq!(*store.durable_position().borrow(), 1 + u64::from(landed));
-        assert_eq!(store.session(REALM, kept.id).await.unwrap().unwrap().0, kept);
+        assert_eq!(*store.session(REALM, kept.id).await.unwrap().unwrap().0, kept);
 
         make(&store, REALM, 3).await;
         assert_eq!(audit(&store).violations, [""; 0]);
@@ -119,7 +119,7 @@ async fn a_failed_sync_ends_the_store_for_good() {
         assert!(matches!(store.session(REALM, kept.id).await, Err(StoreError::Unavailable(_))));
         assert!(matches!(store.sweep(NOW).await, Err(StoreError::Unavailable(_))));
         drop(store);
-        assert_eq!(open(dir.path()).session(REALM, kept.id).await.unwrap().unwrap().0, kept);
+        assert_eq!(*open(dir.path()).session(REALM, kept.id).await.unwrap().unwrap().0, kept);
     }
 }
 
@@ -207,7 +207,8 @@ async fn nothing_personal_and_no_secret_stands_in_any_file() {
         owner,
     };
     let owner = Some((REALM, session.id, &secret));
-    let writes = vec![Write::Session(SessionWrite { before: None, next: &session, events: &events })];
+    let next = Arc::new(session.clone());
+    let writes = vec![Write::Session(SessionWrite { before: None, next: &next, events: &events })];
     store.commit(Commit { writes, idempotency: Some(filed(1, body("planted owned"), owner)) }).await.unwrap();
     let webhook = WebhookSecret::new([0x5a; 32]);
     let endpoint = Endpoint {

@@ -1,6 +1,7 @@
 //! Lists against a plain model of them: every filter, both directions, every page.
 
 use proptest::prelude::*;
+use std::sync::Arc;
 use vetd_model::session::{CanceledBy, State, StepSet};
 use vetd_model::{Session, SessionId, Status, TemplateId, Timestamp};
 use vetd_storage::{Cursor, Page, SessionQuery, SledStore, StatusFilter, Store, StoreError, StoreOptions};
@@ -165,7 +166,7 @@ async fn filters_that_would_take_too_long_are_refused() {
     for number in 0..600 {
         let name = if number % 2 == 0 { "even" } else { "odd" };
         let (session, _) = session(REALM, number, &[(name, "yes")]);
-        let next = vetd_storage::SessionWrite { before: None, next: &session, events: &[] };
+        let next = vetd_storage::SessionWrite { before: None, next: &Arc::new(session.clone()), events: &[] };
         let writes = vec![vetd_storage::Write::Session(next)];
         commits.push(store.commit(vetd_storage::Commit { writes, idempotency: None }));
     }

@@ -54,7 +54,7 @@ async fn another_or_no_master_key_is_refused_and_harms_nothing() {
     assert!(!dir.path().join("master.key").exists(), "none is made for a store that has one");
 
     let store = SledStore::open(with_key(dir.path(), &key)).unwrap();
-    assert_eq!(store.session(REALM, session.id).await.unwrap().unwrap().0, session);
+    assert_eq!(*store.session(REALM, session.id).await.unwrap().unwrap().0, session);
     assert_eq!(store.derived_key("tokens"), derived);
     assert_ne!(store.derived_key("media"), derived);
 }
@@ -123,7 +123,7 @@ async fn a_key_file_in_use_without_its_store_is_refused_and_stays_as_it_is() {
     copy(&backup, &data.join("sled"));
     std::fs::write(data.join("master.key"), master).unwrap();
     let store = open(&data);
-    assert_eq!(store.session(REALM, made.id).await.unwrap().unwrap().0, made);
+    assert_eq!(*store.session(REALM, made.id).await.unwrap().unwrap().0, made);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn positions_and_slots_go_on_where_they_ended() {
     }
     let store = open(dir.path());
     for session in sessions {
-        assert_eq!(store.session(REALM, session.id).await.unwrap().unwrap().0, session);
+        assert_eq!(*store.session(REALM, session.id).await.unwrap().unwrap().0, session);
     }
     assert_eq!(vetd_storage::audit(&store).violations, [""; 0]);
 }

@@ -103,7 +103,7 @@ async fn sessions_in_every_state_and_with_every_outcome() {
     drop(store);
     let store = open(dir.path());
     for (session, handle) in sessions.iter().zip(&handles) {
-        assert_eq!(store.session(REALM, session.id).await, Ok(Some((session.clone(), handle.clone()))));
+        assert_eq!(store.session(REALM, session.id).await, Ok(Some((Arc::new(session.clone()), handle.clone()))));
         assert_eq!(store.session(OTHER, session.id).await, Ok(None));
     }
     let (first, _) = store.session(REALM, sessions[0].id).await.unwrap().unwrap();
@@ -360,7 +360,7 @@ async fn the_largest_sessions_come_back_and_sled_makes_no_stray_files() {
     drop(store);
     let store = open(dir.path());
     for session in &sessions {
-        assert_eq!(store.session(REALM, session.id).await.unwrap().unwrap().0, *session);
+        assert_eq!(*store.session(REALM, session.id).await.unwrap().unwrap().0, *session);
     }
     let stray = |sentence: &String| sentence.contains("files of their own") || sentence.contains("continuation");
     assert_eq!(audit(&store).violations.iter().filter(|sentence| stray(sentence)).count(), 0);

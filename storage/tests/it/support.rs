@@ -17,7 +17,8 @@ pub const REALM: Realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
 pub const OTHER: Realm = Realm { workspace: WorkspaceId(2), mode: Mode::Test };
 
 pub fn options(dir: &Path) -> StoreOptions {
-    StoreOptions { cache_bytes: 8 << 20, reserve_bytes: 0, ..StoreOptions::new(dir) }
+    // What is read is read from the disk.
+    StoreOptions { cache_bytes: 8 << 20, reserve_bytes: 0, recent_sessions: 0, ..StoreOptions::new(dir) }
 }
 
 pub fn open(dir: &Path) -> Arc<SledStore> {
@@ -77,6 +78,7 @@ pub async fn write(
     next: &Session,
     events: &[Event],
 ) -> Result<Handle, StoreError> {
+    let next = &Arc::new(next.clone());
     let writes = vec![Write::Session(SessionWrite { before, next, events })];
     let receipt = store.commit(Commit { writes, idempotency: None }).await?;
     Ok(receipt.session.unwrap())
