@@ -49,12 +49,11 @@ struct Admitted {
 }
 
 impl Admitted {
-    /// The commit is durable: readers may see its session, then whoever asked may know.
-    fn settle(self, recent: &Recent) {
-        if let (Some(session), Some(handle)) = (self.session, &self.receipt.session) {
-            recent.put(session, handle.clone());
+    /// The commit is durable: readers are handed its session.
+    fn keep(&self, recent: &Recent) {
+        if let (Some(session), Some(handle)) = (&self.session, &self.receipt.session) {
+            recent.put(Arc::clone(session), handle.clone());
         }
-        answer(self.reply, Ok(self.receipt));
     }
 }
 
@@ -138,7 +137,7 @@ impl Writer {
             }
         }
         let written = match failed {
-            None => self.write(&tree, group),
+            None => self.write(&tree, group, &admitted),
             Some(error) => {
                 drop(group);
                 Err(Failure::Tree(error))
@@ -148,7 +147,7 @@ impl Writer {
         match written {
             Ok(()) => {
                 flows.into_iter().for_each(|flow| drop(self.shared.flows.keep(flow)));
-                admitted.into_iter().for_each(|commit| commit.settle(&self.shared.recent));
+                admitted.into_iter().for_each(|commit| answer(commit.reply, Ok(commit.receipt)));
             }
             Err(failure) => {
                 let error = failure.as_error();
@@ -158,8 +157,9 @@ impl Writer {
         }
     }
 
-    /// Slots first, then the batch; readers see it once it is durable.
-    fn write(&mut self, tree: &Db, mut group: Group) -> Result<(), Failure> {
+    /// Slots first, then the batch; readers see it once it is durable. Who hears of a position
+    /// finds everything up to it, the sessions kept in memory included.
+    fn write(&mut self, tree: &Db, mut group: Group, admitted: &[Admitted]) -> Result<(), Failure> {
         if group.is_empty() {
             return Ok(());
         }
@@ -174,6 +174,7 @@ impl Writer {
         self.apply(tree, batch)?;
         self.position = position;
         self.shared.table.unmask();
+        admitted.iter().for_each(|commit| commit.keep(&self.shared.recent));
         self.publish();
         Ok(())
     }
