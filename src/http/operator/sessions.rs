@@ -2,6 +2,8 @@
 //! about. What the person has typed and the session's token are never shown; metadata and the
 //! redirect address only where they are asked for by `personal=true`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 use vetd_actors::{Ask, Reply};
@@ -63,7 +65,7 @@ pub(super) async fn cancel(
 }
 
 /// The session, in whichever realm it is.
-pub(super) async fn find(front: &Front, named: &Named, id: SessionId) -> Result<Session, Problem> {
+pub(super) async fn find(front: &Front, named: &Named, id: SessionId) -> Result<Arc<Session>, Problem> {
     for realm in named.all(front)? {
         if let Some(session) = front.engine.session(realm, id).await? {
             return Ok(session);
