@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use program::{Program, ended, serve, vetd};
+use program::{BOOTSTRAP_KEY, Program, ended, serve, serve_with_key, vetd};
 use serde_json::{Value, json};
 
 /// `vetd config` in a folder of its own.
@@ -149,6 +149,23 @@ fn a_server_and_an_audit_find_the_same_folder_and_key_by_the_same_file() {
     assert!(store.join("sled").exists() && !store.join("master.key").exists());
     let output = with_file("audit").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn a_limit_from_the_file_is_the_server_s_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("vetd.toml"), "v1_body_limit = 64\n").unwrap();
+    let mut command = serve_with_key(&dir.path().join("data"));
+    command.args(["--config"]).arg(dir.path().join("vetd.toml"));
+    let mut server = Program::start(command);
+    let address = server.address();
+    let status = async |bytes: usize| {
+        let request = reqwest::Client::new().post(format!("{address}/v1/sessions")).bearer_auth(BOOTSTRAP_KEY);
+        let request = request.header("Content-Type", "application/json").body(" ".repeat(bytes - 2) + "{}");
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status(64 * 1024).await, status(64 * 1024 + 1).await), (201, 413));
+    assert_eq!(server.end("TERM").1.code(), Some(0));
 }
 
 #[test]

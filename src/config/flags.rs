@@ -66,7 +66,8 @@ fn augment(command: Command, includes: Includes) -> Command {
     command.arg(config).args(included(includes).map(flag))
 }
 
-fn flag(setting: &'static Setting) -> Arg {
+/// The flag of one setting.
+pub(super) fn flag(setting: &'static Setting) -> Arg {
     let about = setting.about.trim_end_matches('.');
     let takes = match (&setting.range, setting.choices) {
         (Some(range), _) => format!(" ({} to {} {})", range.start(), range.end(), setting.unit()),

@@ -231,3 +231,27 @@ fn links_begin_with_the_public_url_or_the_listen_address() {
     let settings = settings(&["--public-url", "https://id.example.com/kyc/"], &[]).unwrap();
     assert_eq!(settings.public_url(listening), "https://id.example.com/kyc");
 }
+
+#[test]
+fn a_switch_is_turned_on_by_its_flag_alone() {
+    let setting = Setting::new::<bool>("loud", "Tests", "It is loud.", setting::text("SWITCH").default("false"));
+    let command = clap::Command::new("vetd").arg(flags::flag(Box::leak(Box::new(setting))));
+    let found = |line: &[&str]| {
+        let matches = command.clone().try_get_matches_from(["vetd"].iter().chain(line)).ok()?;
+        matches.get_one::<String>("loud").cloned()
+    };
+    assert_eq!(found(&["--loud"]).as_deref(), Some("true"));
+    assert_eq!(found(&["--loud=false"]).as_deref(), Some("false"));
+    assert_eq!(found(&[]), None);
+}
+
+#[test]
+fn parts_that_stand_alone_have_the_same_limits_as_those_that_are_configured() {
+    let settings = settings(&[], &[]).unwrap();
+    let http = crate::http::HttpSettings::new("http://x", true);
+    assert_eq!(http.v1_body_limit, settings.v1_body_limit.in_memory());
+    assert_eq!(http.iframe_body_limit, settings.iframe_body_limit.in_memory());
+    assert_eq!((http.body_time, http.max_in_flight), (settings.body_timeout, settings.requests));
+    let store = vetd_storage::StoreOptions::new("x");
+    assert_eq!((store.cache_bytes, store.reserve_bytes), (settings.cache.bytes(), settings.disk_reserve.bytes()));
+}
