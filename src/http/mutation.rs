@@ -1,5 +1,5 @@
-//! Every change goes this way: the idempotency gate first, then validation, then the work, in a
-//! task of its own, so that a client that hangs up does not stop it.
+//! Every change goes this way: the idempotency gate first, then validation, then the work, which
+//! a client that hangs up does not stop.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
