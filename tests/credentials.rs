@@ -12,7 +12,7 @@ use common::world::{TEST, World, all_refused, body, iframe_routes, refused};
 use common::{TestApp, request, text};
 use serde_json::{Value, json};
 use std::time::Duration;
-use vetd_actors::NewKey;
+use vetd_actors::{NewKey, Reply};
 use vetd_model::WorkspaceId;
 use vetd_model::workspace::Scopes;
 
@@ -52,7 +52,7 @@ async fn keys_that_were_revoked_or_have_ended() {
     let (ending, _) = app.engine.create_key(new(Some(ends))).await.unwrap();
     app.get_as(&revoked, "/v1/sessions").await.expect(StatusCode::OK);
     app.get_as(&ending, "/v1/sessions").await.expect(StatusCode::OK);
-    app.engine.revoke_key(TEST, filed.id).await.unwrap();
+    app.engine.revoke_key(TEST, filed.id, None, Box::new(|_| Reply::json(200, &()))).await.unwrap();
     app.clock.advance(Duration::from_secs(60));
     let before = world.look(&app).await;
     all_refused(&app, &world.tenant_routes(), &revoked, "revoked", 401, "invalid_api_key").await;

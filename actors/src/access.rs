@@ -1,19 +1,20 @@
-//! Workspaces and API keys: who may call.
+//! Who may call: every workspace and API key in memory, and what workspaces are told to be.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
-use vetd_model::workspace::{ApiKey, KeyHash, Scopes, Workspace};
-use vetd_model::{ApiKeyId, ErrorCode, Mode, Realm, Refusal, Timestamp, WorkspaceId};
+use vetd_model::origin::Origin;
+use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
+use vetd_model::{ApiKeyId, ErrorCode, Mode, Realm, Timestamp, WorkspaceId};
 use vetd_storage::{Commit, Store, StoreError, Stored, Write};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-
-/// The characters of a key that lists show.
-const PREFIX_SHOWN: usize = 14;
+use crate::idempotency::Claim;
+use crate::reply::{Render, Reply};
 
 /// Who is calling, as far as a key tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,38 +38,88 @@ pub enum KeyRejection {
     LiveNotActivated,
 }
 
-/// A key to be made.
-#[derive(Debug, Clone)]
-pub struct NewKey {
-    /// What it opens.
-    pub realm: Realm,
-    /// What its owner calls it.
-    pub name: String,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// When it ends by itself.
-    pub expires_at: Option<Timestamp>,
-}
-
 /// All workspaces and keys in memory: they are few, and each request needs one.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
-    keys: RwLock<HashMap<KeyHash, Arc<Stored<ApiKey>>>>,
+    pub(crate) keys: RwLock<HashMap<KeyHash, Arc<KnownKey>>>,
     workspaces: RwLock<HashMap<WorkspaceId, Stored<Workspace>>>,
     /// Held while a key or a workspace is changed.
-    change: tokio::sync::Mutex<()>,
+    pub(crate) change: tokio::sync::Mutex<()>,
+}
+
+/// A key and its last use.
+#[derive(Debug)]
+pub(crate) struct KnownKey {
+    pub(crate) stored: Stored<ApiKey>,
+    pub(crate) used: Arc<LastUse>,
+}
+
+/// When a key was last used, to the second; written down now and then, never by a request.
+#[derive(Debug, Default)]
+pub(crate) struct LastUse {
+    /// In milliseconds; 0 for never.
+    at: AtomicU64,
+    /// As far as it was written down.
+    kept: AtomicU64,
+}
+
+impl LastUse {
+    fn kept(at: Timestamp) -> Self {
+        Self { at: AtomicU64::new(at.millis()), kept: AtomicU64::new(at.millis()) }
+    }
+
+    /// Requests come by the thousand: only the first one of a second writes.
+    fn touch(&self, now: Timestamp) {
+        if now.seconds() > self.at.load(Ordering::Relaxed) / 1000 {
+            self.at.fetch_max(now.millis(), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn at(&self) -> Option<Timestamp> {
+        Some(self.at.load(Ordering::Relaxed)).filter(|at| *at > 0).map(Timestamp::from_millis)
+    }
+
+    /// The use that is still to be written down.
+    pub(crate) fn unkept(&self) -> Option<Timestamp> {
+        self.at().filter(|at| at.millis() != self.kept.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn keep(&self, at: Timestamp) {
+        self.kept.store(at.millis(), Ordering::Relaxed);
+    }
 }
 
 impl Access {
     pub(crate) fn load(store: &dyn Store) -> Result<Self, StoreError> {
-        let keys = store.api_keys()?.into_iter().map(|key| (key.value.hash, Arc::new(key))).collect();
+        let uses: HashMap<KeyHash, Timestamp> = store.key_uses()?.into_iter().collect();
+        let known = |stored: Stored<ApiKey>| {
+            let used = uses.get(&stored.value.hash).copied().map(LastUse::kept).unwrap_or_default();
+            (stored.value.hash, Arc::new(KnownKey { stored, used: Arc::new(used) }))
+        };
+        let keys = store.api_keys()?.into_iter().map(known).collect();
         let workspaces = store.workspaces()?.into_iter().map(|stored| (stored.value.id, stored)).collect();
         Ok(Self { keys: RwLock::new(keys), workspaces: RwLock::new(workspaces), change: tokio::sync::Mutex::default() })
+    }
+
+    /// Takes over what the store says, but for the uses: those in memory are newer.
+    fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let fresh = Self::load(store)?;
+        let mut keys = self.keys.write();
+        let mut next = fresh.keys.into_inner();
+        for (hash, known) in &mut next {
+            if let Some(before) = keys.get(hash) {
+                let (stored, used) = (known.stored.clone(), Arc::clone(&before.used));
+                *known = Arc::new(KnownKey { stored, used });
+            }
+        }
+        *keys = next;
+        *self.workspaces.write() = fresh.workspaces.into_inner();
+        Ok(())
     }
 }
 
 /// The mode of a well-formed key: `ak_test_` or `ak_live_` and 24 to 64 letters or digits.
-fn mode_of(key: &str) -> Option<Mode> {
+pub(crate) fn mode_of(key: &str) -> Option<Mode> {
     let (mode, letters) = match (key.strip_prefix("ak_test_"), key.strip_prefix("ak_live_")) {
         (Some(letters), _) => (Mode::Test, letters),
         (_, Some(letters)) => (Mode::Live, letters),
@@ -78,7 +129,7 @@ fn mode_of(key: &str) -> Option<Mode> {
     fits.then_some(mode)
 }
 
-fn hash_of(key: &str) -> KeyHash {
+pub(crate) fn hash_of(key: &str) -> KeyHash {
     KeyHash(Sha256::digest(key.as_bytes()).into())
 }
 
@@ -91,12 +142,13 @@ impl Engine {
     pub fn authenticate(&self, key: &str) -> Result<Caller, KeyRejection> {
         mode_of(key).ok_or(KeyRejection::Invalid)?;
         let access = &self.inner.access;
-        let stored = access.keys.read().get(&hash_of(key)).cloned().ok_or(KeyRejection::Invalid)?;
-        let key = &stored.value;
-        if !key.is_valid(self.now()) {
+        let known = access.keys.read().get(&hash_of(key)).cloned().ok_or(KeyRejection::Invalid)?;
+        let (key, now) = (&known.stored.value, self.now());
+        if !key.is_valid(now) {
             return Err(KeyRejection::Invalid);
         }
         self.may_serve(key.realm)?;
+        known.used.touch(now);
         Ok(Caller { realm: key.realm, scopes: key.scopes, key: key.id })
     }
 
@@ -123,6 +175,52 @@ impl Engine {
             self.inner.access.workspaces.read().values().map(|stored| stored.value.clone()).collect();
         all.sort_by_key(|workspace| workspace.id);
         all
+    }
+
+    /// One workspace.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub fn workspace(&self, id: WorkspaceId) -> Result<Workspace, EngineError> {
+        let found = self.inner.access.workspaces.read().get(&id).map(|stored| stored.value.clone());
+        found.ok_or_else(|| not_found("workspace"))
+    }
+
+    /// The pages that may embed the iframe of this realm's sessions and hear from it. Test-mode
+    /// pages on loopback, and vetd's own, always may.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn allowed_origins(&self, realm: Realm) -> Result<Vec<Origin>, EngineError> {
+        Ok(self.inner.store.settings(realm).await?.value.allowed_origins)
+    }
+
+    /// Replaces them (`None` leaves them as they are). The answer is rendered from what they are
+    /// afterwards.
+    ///
+    /// # Errors
+    /// `not_found` if there is no such workspace; the store's.
+    pub async fn set_allowed_origins(
+        &self,
+        realm: Realm,
+        origins: Option<Vec<Origin>>,
+        claim: Option<Claim>,
+        render: Render<Vec<Origin>>,
+    ) -> Result<Reply, EngineError> {
+        self.workspace(realm.workspace)?;
+        let _alone = self.inner.catalog.change.lock().await;
+        let before = self.inner.store.settings(realm).await?;
+        let mut writes = Vec::new();
+        let unchanged = origins.as_ref().is_none_or(|origins| *origins == before.value.allowed_origins);
+        let allowed_origins = origins.unwrap_or_else(|| before.value.allowed_origins.clone());
+        let settings = RealmSettings { allowed_origins, ..before.value };
+        if !unchanged {
+            writes.push(Write::Settings { revision: before.revision, realm, settings: &settings });
+        }
+        let reply = render(&settings.allowed_origins);
+        let idempotency = claim.map(|claim| claim.file(&reply, None));
+        self.inner.store.commit(Commit { writes, idempotency }).await?;
+        Ok(reply)
     }
 
     /// Makes a workspace.
@@ -166,91 +264,14 @@ impl Engine {
         Ok(stored.value)
     }
 
-    /// Makes an API key and returns it: the only time it is seen.
-    ///
-    /// # Errors
-    /// `live_mode_not_activated` for a live key of a workspace that is not active in live mode;
-    /// the store's.
-    pub async fn create_key(&self, new: NewKey) -> Result<(String, ApiKey), EngineError> {
-        let mode = if new.realm.mode.is_live() { "live" } else { "test" };
-        let key = format!("ak_{mode}_{}", self.inner.entropy.key_letters());
-        let filed = self.file_key(&key, new).await?;
-        Ok((key, filed))
-    }
-
-    /// Makes a key that the operator has chosen, for containers and scripts. Does nothing if
-    /// the key exists.
-    ///
-    /// # Errors
-    /// `validation_error` if the key has not the form of one; the store's.
-    pub async fn adopt_key(&self, key: &str, new: NewKey) -> Result<(), EngineError> {
-        if mode_of(key) != Some(new.realm.mode) {
-            let message = "must be ak_test_ (for test mode) or ak_live_ and 24 to 64 letters or digits";
-            return Err(Refusal::field("key", message).into());
-        }
-        let filed = self.inner.access.keys.read().get(&hash_of(key)).cloned();
-        match filed {
-            Some(filed) if filed.value.is_valid(self.now()) => Ok(()),
-            Some(_) => Err(Refusal::field("key", "was revoked or has ended; choose another one").into()),
-            None => self.file_key(key, new).await.map(drop),
-        }
-    }
-
-    async fn file_key(&self, key: &str, new: NewKey) -> Result<ApiKey, EngineError> {
-        let _alone = self.inner.access.change.lock().await;
-        let workspace = self.inner.access.workspaces.read().get(&new.realm.workspace).cloned();
-        let workspace = workspace.ok_or_else(|| not_found("workspace"))?.value;
-        if new.realm.mode.is_live() && !workspace.live_activated {
-            let message = "The workspace is not active in live mode; the operator activates it.";
-            return Err(EngineError::refused(ErrorCode::LiveModeNotActivated, message));
-        }
-        let filed = ApiKey {
-            id: self.inner.entropy.id(self.now()),
-            hash: hash_of(key),
-            prefix: key.chars().take(PREFIX_SHOWN).collect(),
-            name: new.name,
-            realm: new.realm,
-            scopes: new.scopes,
-            created: self.now(),
-            expires_at: new.expires_at,
-            revoked_at: None,
-        };
-        self.put_key(Stored { value: filed, revision: 0 }).await
-    }
-
-    /// Revokes a key: it opens nothing from here on.
-    ///
-    /// # Errors
-    /// `not_found` if the workspace has no such key; the store's.
-    pub async fn revoke_key(&self, realm: Realm, id: ApiKeyId) -> Result<ApiKey, EngineError> {
-        let _alone = self.inner.access.change.lock().await;
-        let ours = |stored: &&Arc<Stored<ApiKey>>| stored.value.id == id && stored.value.realm == realm;
-        let stored = self.inner.access.keys.read().values().find(ours).cloned().ok_or_else(|| not_found("API key"))?;
-        let mut next = Stored::clone(&stored);
-        next.value.revoked_at.get_or_insert(self.now());
-        self.put_key(next).await
-    }
-
-    async fn put_key(&self, stored: Stored<ApiKey>) -> Result<ApiKey, EngineError> {
-        let write = Write::ApiKey { revision: stored.revision, key: &stored.value };
-        let done = self.inner.store.commit(Commit { writes: vec![write], idempotency: None }).await;
-        self.follow_access();
-        done?;
-        Ok(stored.value)
-    }
-
     /// Makes memory follow what the store says, also after a commit whose outcome is unknown.
-    fn follow_access(&self) {
-        match Access::load(self.inner.store.as_ref()) {
-            Ok(fresh) => {
-                *self.inner.access.keys.write() = fresh.keys.into_inner();
-                *self.inner.access.workspaces.write() = fresh.workspaces.into_inner();
-            }
-            Err(error) => tracing::error!(%error, "keys and workspaces may be stale until the next change or start"),
+    pub(crate) fn follow_access(&self) {
+        if let Err(error) = self.inner.access.follow(self.inner.store.as_ref()) {
+            tracing::error!(%error, "keys and workspaces may be stale until the next change or start");
         }
     }
 }
 
-fn not_found(what: &str) -> EngineError {
+pub(crate) fn not_found(what: &str) -> EngineError {
     EngineError::refused(ErrorCode::NotFound, format!("There is no such {what}."))
 }

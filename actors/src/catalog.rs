@@ -37,8 +37,9 @@ type Resolved = (TemplateRef, Arc<Flow>);
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     resolved: RwLock<Cache>,
-    /// Held while a template is changed: slugs stay unique, the default stays usable.
-    change: tokio::sync::Mutex<()>,
+    /// Held while a template or a realm's settings are changed: slugs stay unique, the default
+    /// stays usable.
+    pub(crate) change: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -175,7 +176,7 @@ impl Engine {
             return Err(EngineError::refused(ErrorCode::InvalidState, message));
         }
         let before = self.inner.store.settings(realm).await?;
-        let settings = RealmSettings { default_template: Some(id) };
+        let settings = RealmSettings { default_template: Some(id), ..before.value };
         let write = Write::Settings { revision: before.revision, realm, settings: &settings };
         self.commit_template(vec![write], TemplateView { template, is_default: true }, claim, render).await
     }

@@ -11,6 +11,7 @@ use vetd_storage::{Answer, Commit, FatalHook, Page, SessionQuery, SessionWrite, 
 use zeroize::Zeroizing;
 
 use crate::access::Access;
+use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
 use crate::check_pool::CheckPool;
 use crate::clock::Clock;
@@ -94,6 +95,7 @@ impl Engine {
             }),
         };
         tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner)));
+        tokio::spawn(keep_last_uses(Arc::downgrade(&engine.inner)));
         Ok(engine)
     }
 
@@ -104,6 +106,9 @@ impl Engine {
         inner.registry.drain(inner.clock.as_ref(), grace).await;
         inner.webhooks.stop().await;
         inner.root.stop(None);
+        if let Err(error) = inner.keep_last_uses().await {
+            tracing::warn!(%error, "could not write down when API keys were last used");
+        }
         if let Err(error) = inner.store.close().await {
             tracing::error!(%error, "the store did not close cleanly; nothing acknowledged is lost");
         }

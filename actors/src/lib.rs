@@ -5,6 +5,7 @@
 
 mod access;
 mod alarm;
+mod api_keys;
 mod catalog;
 mod check_pool;
 mod clock;
@@ -24,7 +25,8 @@ mod shard;
 mod webhook_api;
 mod webhooks;
 
-pub use access::{Caller, KeyRejection, NewKey};
+pub use access::{Caller, KeyRejection};
+pub use api_keys::{IssuedKey, KeyView, NewKey};
 pub use catalog::TemplateView;
 pub use clock::{Clock, SystemClock, TestClock};
 pub use engine::{Engine, EngineConfig};

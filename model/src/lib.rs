@@ -5,6 +5,7 @@
 //! and entropy are arguments, effects are values. Tests, live actors, recovery and generated
 //! histories all call the same functions.
 
+pub mod api_key;
 pub mod check;
 pub mod country;
 pub mod date;
@@ -15,6 +16,7 @@ pub mod flow;
 mod flow_parse;
 pub mod id;
 pub mod new_session;
+pub mod origin;
 pub mod realm;
 pub mod scaffold;
 pub mod secret;

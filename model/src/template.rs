@@ -276,7 +276,7 @@ pub fn version_to_json(version: &TemplateVersion, published: Option<u32>) -> Val
     })
 }
 
-fn name(text: &str) -> Result<String, String> {
+pub(crate) fn name(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if text.trim().is_empty() || length > NAME_LIMIT || text.chars().any(char::is_control) {
         return Err("must have 1 to 100 printable characters".to_owned());

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::id::{ApiKeyId, TemplateId};
+use crate::origin::Origin;
 use crate::realm::{Realm, WorkspaceId};
 use crate::time::Timestamp;
 
@@ -21,11 +22,14 @@ pub struct Workspace {
     pub suspended: bool,
 }
 
-/// What a workspace has chosen for one mode.
+/// What a workspace has chosen for one mode. Each mode has its own: whoever holds a test key
+/// must not decide who may embed live verifications.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RealmSettings {
     /// The template of sessions that name none.
     pub default_template: Option<TemplateId>,
+    /// Which pages may embed the iframe and hear from it.
+    pub allowed_origins: Vec<Origin>,
 }
 
 /// What a key may do; a set of bits.
@@ -60,6 +64,18 @@ impl Scopes {
         self.0 & asked.0 == asked.0
     }
 
+    /// The names of the scopes in this set, in their order.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        SCOPE_NAMES.iter().filter(|(scope, _)| self.include(*scope)).map(|(_, name)| *name).collect()
+    }
+
+    /// The scope with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        SCOPE_NAMES.iter().find(|(_, each)| *each == name).map(|(scope, _)| *scope)
+    }
+
     /// What both sets hold, and more.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
@@ -67,11 +83,11 @@ impl Scopes {
     }
 }
 
+const SCOPE_NAMES: [(Scopes, &str); 3] = [(Scopes::READ, "read"), (Scopes::WRITE, "write"), (Scopes::REVIEW, "review")];
+
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [(Self::READ, "read"), (Self::WRITE, "write"), (Self::REVIEW, "review")];
-        let held: Vec<&str> = names.iter().filter(|(scope, _)| self.include(*scope)).map(|(_, name)| *name).collect();
-        f.write_str(&held.join(", "))
+        f.write_str(&self.names().join(", "))
     }
 }
 

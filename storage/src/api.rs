@@ -9,7 +9,7 @@ use vetd_model::event::Event;
 use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::{Delivery, Endpoint};
-use vetd_model::workspace::{ApiKey, RealmSettings, Workspace};
+use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
@@ -123,6 +123,16 @@ pub enum Write<'a> {
         /// The key afterwards.
         key: &'a ApiKey,
     },
+    /// When an API key was last used. Apart from the key's own record: it changes often and its
+    /// revision concerns nobody.
+    KeyUse {
+        /// Which key.
+        key: KeyHash,
+        /// When.
+        at: Timestamp,
+    },
+    /// Removes an API key and its last use.
+    RemoveApiKey(KeyHash),
     /// A webhook endpoint. A new one gets the events that follow in commit order: its cursor is
     /// set by the writer.
     Endpoint {
@@ -324,6 +334,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// All API keys, revoked ones included.
     fn api_keys(&self) -> Result<Vec<Stored<ApiKey>>, StoreError>;
+
+    /// When API keys were last used, as far as that was written.
+    fn key_uses(&self) -> Result<Vec<(KeyHash, Timestamp)>, StoreError>;
 
     /// All endpoints of one realm, or of all, newest first within a realm.
     fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError>;

@@ -16,6 +16,7 @@
 //! | `o` | realm | settings |
 //! | `n` | workspace number | a workspace |
 //! | `a` | hash of an API key | the API key |
+//! | `u` | hash of an API key | when the API key was last used |
 //! | `w` | realm, endpoint | an endpoint |
 //! | `c` | endpoint | its cursor |
 //! | `d` | endpoint, position | a delivery |
@@ -48,6 +49,7 @@ pub(crate) const VERSION: u8 = b'v';
 pub(crate) const SETTINGS: u8 = b'o';
 pub(crate) const WORKSPACE: u8 = b'n';
 pub(crate) const API_KEY: u8 = b'a';
+pub(crate) const KEY_USE: u8 = b'u';
 pub(crate) const ENDPOINT: u8 = b'w';
 pub(crate) const CURSOR: u8 = b'c';
 pub(crate) const DELIVERY: u8 = b'd';
@@ -140,6 +142,10 @@ pub(crate) fn api_key(hash: KeyHash) -> Key {
     key(API_KEY, &[&hash.0])
 }
 
+pub(crate) fn key_use(hash: KeyHash) -> Key {
+    key(KEY_USE, &[&hash.0])
+}
+
 pub(crate) fn endpoint(realm: Realm, id: EndpointId) -> Key {
     key(ENDPOINT, &[&realm.bytes(), id.bytes()])
 }
@@ -216,6 +222,7 @@ pub(crate) fn in_words(key: &[u8]) -> String {
         Some(&SETTINGS) => "settings",
         Some(&WORKSPACE) => "workspace",
         Some(&API_KEY) => "api key",
+        Some(&KEY_USE) => "last use of an api key",
         Some(&ENDPOINT) => "webhook endpoint",
         Some(&CURSOR) => "webhook cursor",
         Some(&DELIVERY) => "delivery",

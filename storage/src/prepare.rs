@@ -171,6 +171,15 @@ impl Builder<'_> {
                 self.record(keys::api_key(key.hash), *revision, value);
                 Ok(())
             }
+            Write::KeyUse { key, at } => {
+                self.put(keys::key_use(*key), tenant::encode_key_use(*at));
+                Ok(())
+            }
+            Write::RemoveApiKey(key) => {
+                self.ops.push(Op::RemoveRecord { key: keys::api_key(*key) });
+                self.remove(keys::key_use(*key));
+                Ok(())
+            }
             Write::Endpoint { revision, endpoint } => {
                 let value = webhook::encode_endpoint(endpoint, revision + 1, self.shared.keyring.endpoint_seal())?;
                 self.record(keys::endpoint(endpoint.realm, endpoint.id), *revision, value);

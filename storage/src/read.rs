@@ -271,6 +271,19 @@ impl Shared {
         })
     }
 
+    /// When API keys were last used.
+    pub(crate) fn key_uses(&self) -> Result<Vec<(KeyHash, Timestamp)>, StoreError> {
+        let mut entries = Vec::new();
+        scan(&self.table, &[keys::KEY_USE], |key, value| entries.push((key.clone(), value.to_vec())))?;
+        let mut uses = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let hash = key.last_chunk::<32>().copied().map(KeyHash).ok_or(Damaged);
+            let read = hash.and_then(|hash| Ok((hash, tenant::decode_key_use(&value)?)));
+            uses.extend(self.or_left_out(read.map_err(|damaged| self.blame(&key, damaged.into())))?);
+        }
+        Ok(uses)
+    }
+
     /// The endpoints of a realm, or of all, newest first within a realm.
     pub(crate) fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError> {
         let prefix = realm.map_or_else(|| IVec::from(&[keys::ENDPOINT]), keys::endpoints);

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
-use vetd_model::workspace::RealmSettings;
 use vetd_model::workspace::{ApiKey, Workspace};
+use vetd_model::workspace::{KeyHash, RealmSettings};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
@@ -154,6 +154,10 @@ impl Store for SledStore {
 
     fn api_keys(&self) -> Result<Vec<Stored<ApiKey>>, StoreError> {
         self.shared.api_keys()
+    }
+
+    fn key_uses(&self) -> Result<Vec<(KeyHash, Timestamp)>, StoreError> {
+        self.shared.key_uses()
     }
 
     fn endpoints(&self, realm: Option<Realm>) -> Result<Vec<Stored<Endpoint>>, StoreError> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use vetd_model::origin::Origin;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
 use vetd_model::{ApiKeyId, Realm, TemplateId, Timestamp, WorkspaceId};
 
@@ -10,6 +11,8 @@ use crate::api::{StoreError, Stored};
 use crate::codec::{self, Damaged, revisioned_head, split_revisioned};
 
 const VERSION: u8 = 1;
+/// Since settings hold origins.
+const SETTINGS_VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct WorkspaceV1<'a> {
@@ -19,9 +22,15 @@ struct WorkspaceV1<'a> {
     suspended: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SettingsV1 {
     default_template: Option<[u8; 16]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SettingsV2<'a> {
+    default_template: Option<[u8; 16]>,
+    allowed_origins: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,13 +75,26 @@ pub(crate) fn decode_workspace(id: WorkspaceId, bytes: &[u8]) -> Result<Stored<W
 }
 
 pub(crate) fn encode_settings(settings: &RealmSettings, revision: u64) -> Result<Vec<u8>, StoreError> {
-    let disk = SettingsV1 { default_template: settings.default_template.map(|id| *id.bytes()) };
-    codec::encode(&revisioned_head(VERSION, revision), &disk)
+    let disk = SettingsV2 {
+        default_template: settings.default_template.map(|id| *id.bytes()),
+        allowed_origins: settings.allowed_origins.iter().map(|origin| Cow::Borrowed(origin.as_str())).collect(),
+    };
+    codec::encode(&revisioned_head(SETTINGS_VERSION, revision), &disk)
 }
 
 pub(crate) fn decode_settings(bytes: &[u8]) -> Result<Stored<RealmSettings>, Damaged> {
-    let (revision, disk) = body::<SettingsV1>(bytes)?;
-    let value = RealmSettings { default_template: disk.default_template.map(TemplateId::from_bytes) };
+    let (revision, disk) = match split_revisioned(bytes)? {
+        (VERSION, revision, body) => {
+            let SettingsV1 { default_template } = codec::decode(body)?;
+            (revision, SettingsV2 { default_template, allowed_origins: Vec::new() })
+        }
+        (SETTINGS_VERSION, revision, body) => (revision, codec::decode::<SettingsV2<'static>>(body)?),
+        _ => return Err(Damaged),
+    };
+    let value = RealmSettings {
+        default_template: disk.default_template.map(TemplateId::from_bytes),
+        allowed_origins: disk.allowed_origins.into_iter().map(|text| Origin::stored(text.into_owned())).collect(),
+    };
     Ok(Stored { value, revision })
 }
 
@@ -104,4 +126,15 @@ pub(crate) fn decode_api_key(hash: KeyHash, bytes: &[u8]) -> Result<Stored<ApiKe
         revoked_at: disk.revoked_at.map(Timestamp::from_millis),
     };
     Ok(Stored { value, revision })
+}
+
+pub(crate) fn encode_key_use(at: Timestamp) -> Vec<u8> {
+    revisioned_head(VERSION, at.millis()).to_vec()
+}
+
+pub(crate) fn decode_key_use(bytes: &[u8]) -> Result<Timestamp, Damaged> {
+    match split_revisioned(bytes)? {
+        (VERSION, at, []) => Ok(Timestamp::from_millis(at)),
+        _ => Err(Damaged),
+    }
 }

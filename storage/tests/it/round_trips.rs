@@ -8,12 +8,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
 use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
+use vetd_model::origin::Origin;
 use vetd_model::session::{CanceledBy, State, StepSet};
 use vetd_model::submission::Submission;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::test_outcome::TestOutcome;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
-use vetd_model::{ApiKeyId, CheckId, Session, Status, TemplateId, Timestamp, WorkspaceId};
+use vetd_model::{ApiKeyId, CheckId, Mode, Session, Status, TemplateId, Timestamp, WorkspaceId};
 use vetd_storage::{EventPage, LiveSession, PositionedEvent, Store, StoreError, Write, audit};
 
 use crate::opening::plant;
@@ -252,7 +253,10 @@ async fn workspaces_settings_and_keys() {
     assert_eq!(store.settings(REALM).await.unwrap().revision, 0);
     let id = WorkspaceId(1);
     let workspace = Workspace { id, name: "Acme".into(), created: NOW, live_activated: true, suspended: false };
-    let settings = RealmSettings { default_template: Some(TemplateId::from_bytes([9; 16])) };
+    let settings = RealmSettings {
+        default_template: Some(TemplateId::from_bytes([9; 16])),
+        allowed_origins: vec![Origin::parse("https://shop.example.com", Mode::Live).unwrap()],
+    };
     let key = ApiKey {
         id: ApiKeyId::from_bytes([4; 16]),
         hash: KeyHash([5; 32]),
@@ -269,6 +273,7 @@ async fn workspaces_settings_and_keys() {
             Write::Workspace { revision, workspace: &workspace },
             Write::Settings { revision, realm: REALM, settings: &settings },
             Write::ApiKey { revision, key: &key },
+            Write::KeyUse { key: key.hash, at: NOW },
         ]
     };
     commit(&store, all(0)).await.unwrap();
@@ -284,6 +289,9 @@ async fn workspaces_settings_and_keys() {
     assert_eq!(store.settings(OTHER).await.unwrap().value, RealmSettings::default());
     let keys = store.api_keys().unwrap();
     assert_eq!((keys.len(), &keys[0].value, keys[0].revision), (1, &key, 2));
+    assert_eq!(store.key_uses().unwrap(), [(key.hash, NOW)]);
+    commit(&store, vec![Write::RemoveApiKey(key.hash)]).await.unwrap();
+    assert_eq!((store.api_keys().unwrap().len(), store.key_uses().unwrap().len()), (0, 0));
 }
 
 #[tokio::test]
