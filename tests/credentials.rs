@@ -179,7 +179,9 @@ async fn a_test_key_on_live_objects() {
     let hook = json!({ "url": "https://hooks.example.com/" });
     let endpoint = app.call_as(&live, "POST", "/v1/webhook_endpoints", hook).await.expect(StatusCode::CREATED);
     let made = app.call_as(&live, "POST", "/v1/sessions", json!({ "template_slug": "kyc" })).await;
-    let world = World { session: made.expect(StatusCode::CREATED), template, endpoint };
+    let key = json!({ "name": "CI", "scopes": ["read"] });
+    let key = app.call_as(&live, "POST", "/v1/api_keys", key).await.expect(StatusCode::CREATED);
+    let world = World { session: made.expect(StatusCode::CREATED), template, endpoint, key };
     let before = app.position();
     for (method, path, value) in world.object_routes() {
         let code = if path.contains("/ver_") { "verification_not_found" } else { "not_found" };

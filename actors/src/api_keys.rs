@@ -84,7 +84,12 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let secret = self.fresh_key(caller.realm);
         let _alone = self.inner.access.change.lock().await;
-        request.within(&self.known_key(caller.realm, caller.key)?.stored.value)?;
+        let maker = self.known_key(caller.realm, caller.key)?;
+        if !maker.stored.value.is_valid(self.now()) {
+            // It was revoked while this request was on its way: it must leave no heir.
+            return Err(EngineError::refused(ErrorCode::InvalidApiKey, "The API key was revoked or has ended."));
+        }
+        request.within(&maker.stored.value)?;
         let KeyRequest { name, scopes, expires_at } = request;
         let key = self.build_key(&secret, NewKey { realm: caller.realm, name, scopes, expires_at })?;
         let issued = IssuedKey { secret, key };

@@ -17,6 +17,7 @@ mod flow_parse;
 pub mod id;
 pub mod new_session;
 pub mod origin;
+pub mod rate;
 pub mod realm;
 pub mod scaffold;
 pub mod secret;

@@ -1,10 +1,42 @@
 //! Who owns an object: one workspace in one mode. Every look-up is bound to a realm, so that a
 //! foreign object cannot be told from an absent one.
 
-/// A workspace, which is a tenant. Numbered from 1 in the order of creation; never shown to
-/// another tenant.
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// A workspace, which is a tenant. Numbered from 1 in the order of creation, written `ws_1`;
+/// never shown to another tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceId(pub u32);
+
+impl fmt::Display for WorkspaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ws_{}", self.0)
+    }
+}
+
+impl Serialize for WorkspaceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The text names no workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the number of a workspace, like ws_1 or 1")]
+pub struct WorkspaceIdError;
+
+impl FromStr for WorkspaceId {
+    type Err = WorkspaceIdError;
+
+    fn from_str(text: &str) -> Result<Self, WorkspaceIdError> {
+        let digits = text.strip_prefix("ws_").unwrap_or(text);
+        let number = digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        number.map(Self).ok_or(WorkspaceIdError)
+    }
+}
 
 /// The two separate worlds inside a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

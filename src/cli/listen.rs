@@ -22,7 +22,7 @@ use super::registration::Registration;
 use crate::config::secret;
 use crate::failure::Failure;
 use crate::out;
-use crate::serve::{Door, Signals, bind};
+use crate::serve::{Door, Limits, Signals, bind};
 
 /// How far a signature's time may be from now, in seconds.
 const TOLERANCE: u64 = 300;
@@ -30,8 +30,6 @@ const TOLERANCE: u64 = 300;
 const BODY_LIMIT: usize = 1 << 20;
 /// How long the last deliveries may take to be answered at the end.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long a server may take to send a request's head.
-const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// The flags of `vetd listen`.
 #[derive(Debug, Args)]
@@ -133,7 +131,7 @@ async fn receive(
 
     let (accepted, mut events) = mpsc::unbounded_channel();
     let receiver = Receiver { secret, clock: Arc::clone(&clock), json: args.json, accepted: Mutex::new(accepted) };
-    let door = Door { clock, connections: 256, head_time: HEAD_TIME, drain: DRAIN };
+    let door = Door { clock, connections: 256, limits: Limits::USUAL, drain: DRAIN };
     let enough = async {
         let mut left = args.count;
         loop {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use vetd_model::rate::Rate;
 use zeroize::Zeroizing;
 
 use super::file::read_limited;
@@ -79,14 +80,26 @@ settings! {
         connections: usize = number("CONNECTIONS", 1..=1_000_000).default("4096");
         /// The most requests under way at once; the next one is answered 503 and told to come back.
         requests: usize = number("REQUESTS", 1..=1_000_000).default("4096");
-        /// How long a client may take to send a request's head, and how long an idle connection is kept.
+        /// How long a client may take to send a request's head.
         head_timeout: Duration = number("SECONDS", 1..=3600).default("10");
+        /// How long a connection is kept between two requests; longer than a proxy in front keeps it.
+        idle_timeout: Duration = number("SECONDS", 1..=3600).default("75");
         /// How long a request's body may take to arrive.
         body_timeout: Duration = number("SECONDS", 1..=3600).default("30");
+        /// How long a request may take in all; then it is answered 503, while a change goes on to its end.
+        request_timeout: Duration = number("SECONDS", 1..=3600).default("60");
         /// The largest body under `/v1`.
         v1_body_limit: Kibibytes = number("KIB", 64..=65_536).default("512");
         /// The largest body under `/iframe/api`.
         iframe_body_limit: Kibibytes = number("KIB", 16..=65_536).default("128");
+        /// How often one API key may read, such as 50/s, 600/m or 1000/h: so many times at once, and as often as that lasts.
+        rate_limit_read: Option<Rate> = text("RATE").otherwise("no limit");
+        /// How often one API key may change something.
+        rate_limit_write: Option<Rate> = text("RATE").otherwise("no limit");
+        /// How often one API key may create a session; without it, creations count as changes.
+        rate_limit_create: Option<Rate> = text("RATE").otherwise("no limit of its own");
+        /// How often the page of one session may call.
+        rate_limit_iframe: Option<Rate> = text("RATE").otherwise("no limit");
         /// How long requests and checks may take to finish when vetd is told to end.
         shutdown_grace: Duration = number("SECONDS", 0..=3600).default("20");
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
+use vetd_model::rate::Rate;
 use zeroize::Zeroizing;
 
 use super::setting::Shape;
@@ -72,6 +73,14 @@ impl Value for Duration {
 
     fn parse(text: &str) -> Result<Self, String> {
         u64::parse(text).map(Self::from_secs)
+    }
+}
+
+impl Value for Rate {
+    const SHAPE: Shape = Shape::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "give a number and a second, a minute or an hour: 50/s, 600/m or 1000/h".to_owned())
     }
 }
 

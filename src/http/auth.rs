@@ -1,17 +1,19 @@
 //! Who may pass: one kind of credential for each part of the site, any other is
-//! `authentication_required`.
+//! `authentication_required`. Who passes is counted, then its scopes are looked at.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
+use axum::response::IntoResponse;
 use vetd_actors::KeyRejection;
 use vetd_model::workspace::Scopes;
 use vetd_model::{ErrorCode, Realm, Refusal, SessionId};
 
 use super::Shared;
 use super::error::{Answer, Problem};
+use super::limits::Call;
 use super::query::Params;
 use super::token;
 
@@ -19,7 +21,7 @@ use super::token;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Caller {
     /// A tenant's backend.
-    Tenant(Realm),
+    Tenant(vetd_actors::Caller),
     /// The person being verified.
     Person(Person),
 }
@@ -28,7 +30,7 @@ impl Caller {
     /// The world the caller sees.
     pub(super) const fn realm(&self) -> Realm {
         match self {
-            Self::Tenant(realm) => *realm,
+            Self::Tenant(holder) => holder.realm,
             Self::Person(person) => person.realm,
         }
     }
@@ -37,6 +39,10 @@ impl Caller {
 /// Extracted where a tenant's backend calls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tenant(pub(super) Realm);
+
+/// Extracted where it matters which key a tenant's backend calls with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyHolder(pub(super) vetd_actors::Caller);
 
 /// Extracted where the person being verified calls.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +64,26 @@ pub(super) async fn tenants(State(front): State<Shared>, mut request: Request, n
         )
     })?;
     let caller = front.engine.authenticate(key).map_err(rejected)?;
-    let asked = if reads(request.method()) { Scopes::READ } else { Scopes::WRITE };
-    if !caller.scopes.include(asked) {
-        let message = format!("The API key lacks the scope {asked}.");
-        return Err(Refusal::new(ErrorCode::PermissionDenied, message).into());
+    let call = Call::of_tenant(request.method(), request.uri().path());
+    let counted = front.limits.count(call, *caller.key.bytes(), front.engine.now());
+    let passed = counted.pass().and_then(|()| has_scope(caller.scopes, request.method()));
+    let mut response = match passed {
+        Ok(()) => {
+            request.extensions_mut().insert(Caller::Tenant(caller));
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    counted.write(response.headers_mut());
+    Ok(response)
+}
+
+fn has_scope(held: Scopes, method: &Method) -> Result<(), Problem> {
+    let asked = if reads(method) { Scopes::READ } else { Scopes::WRITE };
+    if held.include(asked) {
+        return Ok(());
     }
-    request.extensions_mut().insert(Caller::Tenant(caller.realm));
-    Ok(next.run(request).await)
+    Err(Refusal::new(ErrorCode::PermissionDenied, format!("The API key lacks the scope {asked}.")).into())
 }
 
 /// Lets sdk_tokens pass. One whose time has passed can still read.
@@ -74,17 +93,30 @@ pub(super) async fn people(State(front): State<Shared>, mut request: Request, ne
     })?;
     let grant = front.tokens.verify(token)?;
     front.engine.may_serve(grant.realm).map_err(rejected)?;
+    let counted = front.limits.count(Call::Iframe, *grant.session.bytes(), front.engine.now());
     let token_ended = front.engine.now() >= grant.expires_at;
-    if token_ended && !reads(request.method()) {
+    let person = Person { realm: grant.realm, session: grant.session, token_ended };
+    let mut response = match counted.pass().and_then(|()| opens(&person, &request)) {
+        Ok(()) => {
+            request.extensions_mut().insert(Caller::Person(person));
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    counted.write(response.headers_mut());
+    Ok(response)
+}
+
+/// Whether a token opens what the request asks for.
+fn opens(person: &Person, request: &Request) -> Result<(), Problem> {
+    if person.token_ended && !reads(request.method()) {
         return Err(token::ended().into());
     }
     let asked = Params::read(request.uri().query()).take("session_id", |text| Ok(text.to_owned()));
-    if asked.is_some_and(|asked| asked != grant.session.to_string()) {
+    if asked.is_some_and(|asked| asked != person.session.to_string()) {
         return Err(Problem::new(ErrorCode::PermissionDenied, "The token belongs to another session."));
     }
-    let person = Person { realm: grant.realm, session: grant.session, token_ended };
-    request.extensions_mut().insert(Caller::Person(person));
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 fn rejected(rejection: KeyRejection) -> Problem {
@@ -128,8 +160,17 @@ impl FromRequestParts<Shared> for Tenant {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
+        let KeyHolder(caller) = KeyHolder::from_request_parts(parts, front).await?;
+        Ok(Self(caller.realm))
+    }
+}
+
+impl FromRequestParts<Shared> for KeyHolder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
         match Caller::from_request_parts(parts, front).await? {
-            Caller::Tenant(realm) => Ok(Self(realm)),
+            Caller::Tenant(caller) => Ok(Self(caller)),
             Caller::Person(_) => Err(Problem::internal("a tenant's route behind the people's gate".to_owned())),
         }
     }

@@ -45,6 +45,12 @@ impl Problem {
         Self { for_the_log: Some(for_the_log), retry_after: Some(retry_after), ..problem }
     }
 
+    /// Too many calls of a kind, to be tried again in so many seconds.
+    pub(super) fn rate_limited(retry_after: u32) -> Self {
+        let message = "Too many requests of this kind; try again after the seconds in Retry-After.";
+        Self { retry_after: Some(retry_after), ..Self::new(ErrorCode::RateLimited, message) }
+    }
+
     /// Ends the connection after the answer: what is left of the request will not be read.
     pub(super) fn and_close(self) -> Self {
         Self { closes: true, ..self }
@@ -146,6 +152,7 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         "ver" => Refusal::new(ErrorCode::VerificationNotFound, "There is no such verification in this mode."),
         "ses" => Refusal::new(ErrorCode::NotFound, "There is no such session in this mode."),
         "tpl" => Refusal::new(ErrorCode::NotFound, "There is no such template or version in this mode."),
+        "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key in this mode."),
         "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
         "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key."),
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),

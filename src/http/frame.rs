@@ -69,16 +69,22 @@ pub(super) struct Permit {
     _held: Arc<OwnedSemaphorePermit>,
 }
 
-/// Caps how many requests are under way: mailboxes are not bounded, so the door is.
+/// Caps how many requests are under way: mailboxes are not bounded, so the door is. And how long
+/// each may take, so that none keeps its place for good.
 pub(super) async fn admit(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
     let held = Arc::clone(&front.permits)
         .try_acquire_owned()
         .map_err(|_| Problem::unavailable("too many requests are under way".to_owned(), 1))?;
     let permit = Permit { _held: Arc::new(held) };
     request.extensions_mut().insert(permit.clone());
-    let response = next.run(request).await;
+    let too_late = front.engine.clock().sleep(front.settings.request_time);
+    let answer = tokio::select! {
+        biased;
+        response = next.run(request) => Ok(response),
+        () = too_late => Err(Problem::unavailable("a request took longer than it may".to_owned(), 1)),
+    };
     drop(permit);
-    Ok(response)
+    answer
 }
 
 /// Measures latency: real time, also where a test moves the clock.

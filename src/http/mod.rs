@@ -4,6 +4,7 @@
 //! log line and the error envelope around all of them; `auth` decides who passes; `mutation`
 //! does each change at most once for its `Idempotency-Key`.
 
+mod api_keys;
 mod auth;
 mod body;
 mod error;
@@ -11,6 +12,7 @@ mod frame;
 mod health;
 mod iframe;
 mod json;
+mod limits;
 mod listing;
 mod mutation;
 mod operator;
@@ -25,6 +27,7 @@ mod test_mode;
 mod token;
 mod verifications;
 mod webhook_endpoints;
+mod workspace;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -33,8 +36,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
 
+use limits::Limits;
 use token::Tokens;
 
+pub use limits::RateLimits;
 pub use operator::Facts;
 pub use routes::{router, routers};
 
@@ -54,6 +59,11 @@ pub struct HttpSettings {
     pub body_time: Duration,
     /// The most requests under way at once; the next one is told to come back.
     pub max_in_flight: usize,
+    /// How often each kind of call may come.
+    pub rate_limits: RateLimits,
+    /// How long a request may take. Then it is answered 503; a change goes on to its end, and
+    /// its `Idempotency-Key` gets the answer.
+    pub request_time: Duration,
     /// False from the moment on that the server is about to end: `/readyz` says so.
     pub open: Arc<AtomicBool>,
 }
@@ -69,6 +79,8 @@ impl HttpSettings {
             iframe_body_limit: 128 * 1024,
             body_time: Duration::from_secs(30),
             max_in_flight: 4096,
+            rate_limits: RateLimits::default(),
+            request_time: Duration::from_secs(60),
             open: Arc::new(AtomicBool::new(true)),
         }
     }
@@ -80,6 +92,7 @@ struct Front {
     settings: HttpSettings,
     tokens: Tokens,
     permits: Arc<Semaphore>,
+    limits: Limits,
 }
 
 /// How handlers are handed the [`Front`].

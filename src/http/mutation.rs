@@ -137,7 +137,8 @@ fn slot(caller: &Caller, parts: &Parts, key: &str) -> IdempotencySlot {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use vetd_model::{Mode, Realm, SessionId, WorkspaceId};
+    use vetd_model::workspace::Scopes;
+    use vetd_model::{ApiKeyId, Mode, Realm, SessionId, WorkspaceId};
 
     use super::super::auth::Person;
     use super::*;
@@ -165,23 +166,26 @@ mod tests {
     #[test]
     fn slots_differ_in_every_part_but_the_query() {
         let realm = |workspace, mode| Realm { workspace: WorkspaceId(workspace), mode };
+        let tenant = |realm| {
+            Caller::Tenant(vetd_actors::Caller { realm, scopes: Scopes::ALL, key: ApiKeyId::from_bytes([1; 16]) })
+        };
         let person = |byte| Person {
             realm: realm(1, Mode::Test),
             session: SessionId::from_bytes([byte; 16]),
             token_ended: false,
         };
-        let tenant = Caller::Tenant(realm(1, Mode::Test));
-        let base = slot(&tenant, &parts("POST", "/v1/sessions"), "k");
-        assert_eq!(base, slot(&tenant, &parts("POST", "/v1/sessions?a=b"), "k"));
+        let ours = tenant(realm(1, Mode::Test));
+        let base = slot(&ours, &parts("POST", "/v1/sessions"), "k");
+        assert_eq!(base, slot(&ours, &parts("POST", "/v1/sessions?a=b"), "k"));
         let mut all = vec![
             base,
-            slot(&Caller::Tenant(realm(2, Mode::Test)), &parts("POST", "/v1/sessions"), "k"),
-            slot(&Caller::Tenant(realm(1, Mode::Live)), &parts("POST", "/v1/sessions"), "k"),
+            slot(&tenant(realm(2, Mode::Test)), &parts("POST", "/v1/sessions"), "k"),
+            slot(&tenant(realm(1, Mode::Live)), &parts("POST", "/v1/sessions"), "k"),
             slot(&Caller::Person(person(1)), &parts("POST", "/v1/sessions"), "k"),
             slot(&Caller::Person(person(2)), &parts("POST", "/v1/sessions"), "k"),
-            slot(&tenant, &parts("PATCH", "/v1/sessions"), "k"),
-            slot(&tenant, &parts("POST", "/v1/sessionsk"), ""),
-            slot(&tenant, &parts("POST", "/v1/sessions"), "kk"),
+            slot(&ours, &parts("PATCH", "/v1/sessions"), "k"),
+            slot(&ours, &parts("POST", "/v1/sessionsk"), ""),
+            slot(&ours, &parts("POST", "/v1/sessions"), "kk"),
         ];
         let count = all.len();
         all.sort_by_key(|slot| slot.0);

@@ -10,9 +10,13 @@ use vetd_actors::Engine;
 use vetd_model::ErrorCode;
 
 use super::error::Problem;
+use super::limits::Limits;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
-use super::{auth, frame, health, iframe, operator, sessions, templates, test_mode, verifications, webhook_endpoints};
+use super::{
+    api_keys, auth, frame, health, iframe, operator, sessions, templates, test_mode, verifications, webhook_endpoints,
+    workspace,
+};
 
 /// Everything that vetd answers to over HTTP.
 pub fn router(engine: Engine, settings: HttpSettings) -> Router {
@@ -28,7 +32,8 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> (Router,
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
-    Arc::new(Front { engine, settings, tokens, permits })
+    let limits = Limits::new(settings.rate_limits);
+    Arc::new(Front { engine, settings, tokens, permits, limits })
 }
 
 fn public(front: Shared) -> Router {
@@ -70,6 +75,10 @@ fn tenants() -> Router<Shared> {
             "/v1/webhook_endpoints/{id}",
             get(webhook_endpoints::get).patch(webhook_endpoints::patch).delete(webhook_endpoints::delete),
         )
+        .route("/v1/api_keys", post(api_keys::create).get(api_keys::list))
+        .route("/v1/api_keys/{id}", get(api_keys::get))
+        .route("/v1/api_keys/{id}/revoke", post(api_keys::revoke))
+        .route("/v1/workspace", get(workspace::get).patch(workspace::patch))
         .route("/v1/test/sessions/{id}/simulate", post(test_mode::simulate))
 }
 

@@ -10,7 +10,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 use vetd_actors::Clock;
 
+use super::patience::{Held, Limits, Patience, Turns};
 use super::wire::Wire;
 
 /// The bytes of a request's line and headers.
@@ -57,8 +58,8 @@ pub struct Door {
     pub clock: Arc<dyn Clock>,
     /// The most connections at a time; more wait in the system's queue.
     pub connections: usize,
-    /// How long a client may take to send a request's head.
-    pub head_time: Duration,
+    /// How long a connection may go without getting anywhere.
+    pub limits: Limits,
     /// How long open connections may take to finish once the door closes.
     pub drain: Duration,
 }
@@ -112,11 +113,15 @@ impl Door {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request));
+        let turns = Turns::default();
+        let stream = Patience::new(stream, Arc::clone(&self.clock), self.limits, turns.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (turn, answer) = (turns.begin(), router.clone().oneshot(request));
+            async move { answer.await.map(|response| response.map(|body| Held::new(body, turn))) }
+        });
         let io = TokioIo::new(Wire::new(stream, Arc::clone(&self.clock)));
         let mut builder = Builder::new();
-        // The time limit also ends connections that say nothing, at first or between requests.
-        builder.timer(TokioTimer::new()).header_read_timeout(self.head_time).max_buf_size(HEAD_BYTES);
+        builder.max_buf_size(HEAD_BYTES);
         if let Err(error) = watcher.watch(builder.serve_connection(io, service)).await {
             tracing::debug!(%error, "a connection ended early");
         }

@@ -2,6 +2,7 @@
 
 mod door;
 pub mod first_start;
+mod patience;
 mod signals;
 pub mod store;
 mod telemetry;
@@ -23,13 +24,14 @@ use vetd_actors::{Clock, Engine, EngineConfig, SystemClock};
 use vetd_storage::Store;
 
 pub use door::{Door, Listener};
+pub use patience::Limits;
 pub use signals::Signals;
 
 use self::first_start::Key;
 use crate::admin::{self, AdminSocket};
 use crate::config::{self, Flags, Settings};
 use crate::failure::Failure;
-use crate::http::{Facts, HttpSettings, routers};
+use crate::http::{Facts, HttpSettings, RateLimits, routers};
 use crate::out;
 
 /// The most commands of the operator at a time.
@@ -61,6 +63,13 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
         iframe_body_limit: settings.iframe_body_limit.in_memory(),
         body_time: settings.body_timeout,
         max_in_flight: settings.requests,
+        request_time: settings.request_timeout,
+        rate_limits: RateLimits {
+            read: settings.rate_limit_read,
+            write: settings.rate_limit_write,
+            create: settings.rate_limit_create,
+            iframe: settings.rate_limit_iframe,
+        },
         ..HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback())
     };
     let open = Arc::clone(&http.open);
@@ -74,8 +83,8 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
     let (public, operator) = routers(engine.clone(), http, facts);
     // Connections get most of the grace; the engine always has some of it left.
     let drain = settings.shutdown_grace * 3 / 4;
-    let (connections, head_time) = (settings.connections, settings.head_timeout);
-    let door = Door { clock: Arc::clone(&clock), connections, head_time, drain };
+    let limits = Limits { head: settings.head_timeout, idle: settings.idle_timeout, ..Limits::USUAL };
+    let door = Door { clock: Arc::clone(&clock), connections: settings.connections, limits, drain };
     let (told, stop) = oneshot::channel::<()>();
     let stop = stop.map(drop).shared();
     let side_door = Door { connections: OPERATORS, ..door.clone() };

@@ -1,12 +1,15 @@
 //! The door over real sockets.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,44 +18,66 @@ use tokio::task::JoinHandle;
 use vetd_actors::TestClock;
 use vetd_model::Timestamp;
 
-use super::Door;
+use super::{Door, Limits};
 
-/// Longer than any of these tests takes.
-const HEAD_TIME: Duration = Duration::from_secs(10);
+const LIMITS: Limits = Limits::USUAL;
 
 struct Running {
     address: SocketAddr,
     clock: TestClock,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<()>,
-    /// `/slow` has begun, and may end.
+    /// `/slow` or `/stream` has begun, and may end.
     begun: Arc<Notify>,
     may_end: Arc<Notify>,
+    /// The answer of `/endless` was given up.
+    given_up: Arc<Notify>,
+}
+
+/// Tells when it is dropped.
+struct Tells(Arc<Notify>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 async fn running(connections: usize) -> Running {
-    running_with(connections, HEAD_TIME).await
-}
-
-async fn running_with(connections: usize, head_time: Duration) -> Running {
     let clock = TestClock::new(Timestamp::from_seconds(1_763_800_000));
-    let door = Door { clock: Arc::new(clock.clone()), connections, head_time, drain: Duration::from_secs(5) };
+    let door = Door { clock: Arc::new(clock.clone()), connections, limits: LIMITS, drain: Duration::from_secs(5) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (begun, may_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (tell, wait) = (Arc::clone(&begun), Arc::clone(&may_end));
-    let slow = || async move {
-        tell.notify_one();
-        wait.notified().await;
-        "done"
+    let begin_and_wait = move || {
+        let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
+        async move {
+            tell.notify_one();
+            wait.notified().await;
+            "done"
+        }
+    };
+    let (slow, later) = (begin_and_wait.clone(), begin_and_wait);
+    let stream = || async move { Body::from_stream(stream::once(later()).map(Ok::<_, Infallible>)) };
+    let given_up = Arc::new(Notify::new());
+    let tells = Arc::clone(&given_up);
+    let endless = || async move {
+        let tells = Tells(tells);
+        Body::from_stream(stream::repeat_with(move || {
+            let _ = &tells;
+            Ok::<_, Infallible>(vec![b'x'; 1 << 16])
+        }))
     };
     let router = Router::new()
         .route("/fine", get(|| async { "fine" }))
         .route("/too-large", post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "too large") }))
-        .route("/slow", get(slow));
+        .route("/slow", get(slow))
+        .route("/stream", get(stream))
+        .route("/endless", get(endless));
     let (stop, stopped) = oneshot::channel::<()>();
     let ended = tokio::spawn(async move { door.serve(listener, router, async { drop(stopped.await) }).await });
-    Running { address, clock, stop: Some(stop), ended, begun, may_end }
+    Running { address, clock, stop: Some(stop), ended, begun, may_end, given_up }
 }
 
 impl Running {
@@ -137,17 +162,104 @@ async fn who_sends_too_much_still_reads_why() {
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.ends_with("too large"), "{answer}");
 }
 
+/// What the client still reads while time passes in steps, until the server closes.
+async fn rest_in_time(server: &Running, mut client: TcpStream, step: Duration) -> String {
+    let reading = tokio::spawn(async move {
+        let mut answer = Vec::new();
+        // Unread bytes of ours make it a reset.
+        let _ = client.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    });
+    while !reading.is_finished() {
+        server.clock.advance(step);
+        tokio::task::yield_now().await;
+    }
+    reading.await.unwrap()
+}
+
+async fn answered(client: &mut TcpStream, ending: &str) {
+    let mut answer = String::new();
+    let mut piece = [0; 4096];
+    while !answer.ends_with(ending) {
+        let length = client.read(&mut piece).await.unwrap();
+        assert!(length > 0, "the server closed after {answer:?}");
+        answer.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+    }
+}
+
+const FINE: &[u8] = b"GET /fine HTTP/1.1\r\nHost: x\r\n\r\n";
+
 #[tokio::test]
 async fn a_client_that_says_nothing_is_sent_away() {
-    // hyper's time limit runs on the machine's clock.
-    let server = running_with(2, Duration::from_millis(50)).await;
-    let mut silent = server.connect().await;
+    let server = running(2).await;
+    let silent = server.connect().await;
+    assert_eq!(rest_in_time(&server, silent, LIMITS.head).await, "");
     let mut greeting = server.connect().await;
     greeting.write_all(b"GET /fi").await.unwrap();
-    for client in [&mut silent, &mut greeting] {
-        let mut rest = Vec::new();
-        client.read_to_end(&mut rest).await.unwrap();
-        assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+    assert_eq!(rest_in_time(&server, greeting, LIMITS.head).await, "");
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_cut_off_however_long_the_connection_has_lived() {
+    let server = running(1).await;
+    let mut client = server.connect().await;
+    client.write_all(FINE).await.unwrap();
+    answered(&mut client, "fine").await;
+    for (second, byte) in FINE.iter().enumerate() {
+        if client.write_all(&[*byte]).await.is_err() {
+            break;
+        }
+        client.flush().await.unwrap();
+        // The server gets to see the byte before the second is over.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(second <= 12, "the head has taken {second} s");
+        server.clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rest_in_time(&server, client, Duration::ZERO).await, "");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
+    let server = running(1).await;
+    let mut client = server.connect().await;
+    for _ in 0..3 {
+        client.write_all(FINE).await.unwrap();
+        answered(&mut client, "fine").await;
+        server.clock.advance(LIMITS.idle - Duration::from_millis(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rest_in_time(&server, client, Duration::from_millis(1)).await, "");
+}
+
+#[tokio::test]
+async fn a_request_under_way_and_an_answer_that_goes_on_are_not_idle() {
+    let server = running(1).await;
+    let mut client = server.connect().await;
+    for path in ["/slow", "/stream"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        server.begun.notified().await;
+        for _ in 0..10 {
+            server.clock.advance(LIMITS.idle);
+            tokio::task::yield_now().await;
+        }
+        server.may_end.notify_one();
+        answered(&mut client, if path == "/slow" { "done" } else { "4\r\ndone\r\n0\r\n\r\n" }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_cut_off() {
+    let server = running(1).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut given_up = Box::pin(server.given_up.notified());
+    while futures::poll!(&mut given_up).is_pending() {
+        server.clock.advance(LIMITS.stalled);
+        tokio::task::yield_now().await;
     }
 }
 

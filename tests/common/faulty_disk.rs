@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use vetd::http::router;
 use vetd_storage::WriteStage;
 
 use super::{TestApp, open};
@@ -38,9 +39,9 @@ impl TestApp {
         tamper(self.dir.path());
         self.heal_disk();
         self.clock.advance(pause);
-        let (engine, store, router) =
+        (self.engine, self.store) =
             open(self.dir.path(), &self.clock, &self.config, &self.free_space, &self.write_fault).await;
-        (self.engine, self.store, self.router) = (engine, store, router);
+        self.router = router(self.engine.clone(), self.http.clone());
         self
     }
 }

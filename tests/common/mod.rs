@@ -45,6 +45,7 @@ pub struct TestApp {
     pub write_fault: Arc<Mutex<Option<WriteFault>>>,
     dir: TempDir,
     config: EngineConfig,
+    http: HttpSettings,
     finished: bool,
 }
 
@@ -54,15 +55,23 @@ impl TestApp {
     }
 
     pub async fn start_with(config: EngineConfig) -> Self {
+        Self::start_behind(config, |_| {}).await
+    }
+
+    /// With another front door.
+    pub async fn start_behind(config: EngineConfig, change: impl FnOnce(&mut HttpSettings)) -> Self {
+        let mut http = HttpSettings::new(PUBLIC_URL, config.loopback_webhooks);
+        change(&mut http);
         let dir = TempDir::new().unwrap();
         let clock = TestClock::new(NOON);
         let free_space = Arc::new(AtomicU64::new(u64::MAX));
         let write_fault = Arc::default();
-        let (engine, store, router) = open(dir.path(), &clock, &config, &free_space, &write_fault).await;
+        let (engine, store) = open(dir.path(), &clock, &config, &free_space, &write_fault).await;
+        let router = router(engine.clone(), http.clone());
         let workspace = engine.create_workspace("default").await.unwrap();
         let realm = Realm { workspace: workspace.id, mode: Mode::Test };
         let key = make_key(&engine, realm, Scopes::ALL).await;
-        Self { router, engine, store, clock, key, free_space, write_fault, dir, config, finished: false }
+        Self { router, engine, store, clock, key, free_space, write_fault, dir, config, http, finished: false }
     }
 
     /// Takes the server down in an orderly way and starts it again over the same folder, after
@@ -70,9 +79,9 @@ impl TestApp {
     pub async fn restart_after(mut self, pause: Duration) -> Self {
         self.stop().await;
         self.clock.advance(pause);
-        let (engine, store, router) =
+        (self.engine, self.store) =
             open(self.dir.path(), &self.clock, &self.config, &self.free_space, &self.write_fault).await;
-        (self.engine, self.store, self.router) = (engine, store, router);
+        self.router = router(self.engine.clone(), self.http.clone());
         self
     }
 
@@ -217,7 +226,7 @@ async fn open(
     config: &EngineConfig,
     free_space: &Arc<AtomicU64>,
     write_fault: &Arc<Mutex<Option<WriteFault>>>,
-) -> (Engine, Arc<SledStore>, Router) {
+) -> (Engine, Arc<SledStore>) {
     let mut options = StoreOptions::new(dir);
     let free = Arc::clone(free_space);
     options.space_probe = Some(Arc::new(move || Ok(free.load(Ordering::SeqCst))));
@@ -229,8 +238,7 @@ async fn open(
     let store = SledStore::open(options).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let engine = Engine::start(Arc::clone(&store) as Arc<dyn Store>, clock, config.clone()).await.unwrap();
-    let router = router(engine.clone(), HttpSettings::new(PUBLIC_URL, config.loopback_webhooks));
-    (engine, store, router)
+    (engine, store)
 }
 
 async fn make_key(engine: &Engine, realm: Realm, scopes: Scopes) -> String {

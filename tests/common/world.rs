@@ -24,6 +24,7 @@ pub struct World {
     pub session: Value,
     pub template: Value,
     pub endpoint: Value,
+    pub key: Value,
 }
 
 impl World {
@@ -31,8 +32,10 @@ impl World {
         let template = app.published("kyc", flow("One.")).await;
         let hook = json!({ "url": "https://hooks.example.com/" });
         let endpoint = app.post("/v1/webhook_endpoints", hook).await.expect(StatusCode::CREATED);
+        let key = json!({ "name": "CI", "scopes": ["read"] });
+        let key = app.post("/v1/api_keys", key).await.expect(StatusCode::CREATED);
         let session = app.create(json!({ "template_slug": "kyc", "metadata": { "a": "b" } })).await;
-        Self { session, template, endpoint }
+        Self { session, template, endpoint, key }
     }
 
     /// Everything that can be read of it.
@@ -44,7 +47,10 @@ impl World {
             seen.push(app.get(&format!("{path}?limit=100")).await.expect(StatusCode::OK));
         }
         let versions = format!("/v1/templates/{}/versions", text(&self.template["id"]));
-        seen.push(app.get(&versions).await.expect(StatusCode::OK));
+        let key = format!("/v1/api_keys/{}", text(&self.key["id"]));
+        for path in [versions.as_str(), key.as_str(), "/v1/workspace"] {
+            seen.push(app.get(path).await.expect(StatusCode::OK));
+        }
         seen
     }
 
@@ -61,6 +67,7 @@ impl World {
         let ver = format!("/v1/verifications/{}", text(&self.session["verification_id"]));
         let tpl = format!("/v1/templates/{}", text(&self.template["id"]));
         let hook = format!("/v1/webhook_endpoints/{}", text(&self.endpoint["id"]));
+        let key = format!("/v1/api_keys/{}", text(&self.key["id"]));
         let ses = self.session_path();
         let simulate = format!("/v1/test/sessions/{}/simulate", text(&self.session["id"]));
         let draft = json!({ "name": "n", "slug": "new", "flow_config": flow("N.") });
@@ -88,6 +95,12 @@ impl World {
             ("GET", hook.clone(), Value::Null),
             ("PATCH", hook.clone(), json!({ "description": "x" })),
             ("DELETE", hook, json!({})),
+            ("POST", "/v1/api_keys".to_owned(), json!({ "name": "n", "scopes": ["read"] })),
+            ("GET", "/v1/api_keys".to_owned(), Value::Null),
+            ("GET", key.clone(), Value::Null),
+            ("POST", format!("{key}/revoke"), json!({})),
+            ("GET", "/v1/workspace".to_owned(), Value::Null),
+            ("PATCH", "/v1/workspace".to_owned(), json!({ "allowed_origins": ["https://shop.example.com"] })),
             ("POST", simulate, json!({ "actions": ["load"] })),
         ]
     }

@@ -1,0 +1,58 @@
+//! `/v1/workspace`: the caller's own.
+
+use axum::extract::State;
+use serde::Serialize;
+use vetd_actors::{Render, Reply};
+use vetd_model::origin::{self, Origin};
+use vetd_model::workspace::Workspace;
+use vetd_model::{Realm, Timestamp, WorkspaceId};
+
+use super::auth::Tenant;
+use super::error::Answer;
+use super::mutation::{Job, Mutation};
+use super::query::NoParams;
+use super::{Shared, reply};
+
+pub(super) async fn get(State(front): State<Shared>, Tenant(realm): Tenant, _: NoParams) -> Answer {
+    let workspace = front.engine.workspace(realm.workspace)?;
+    let origins = front.engine.allowed_origins(realm).await?;
+    reply::ok(&WorkspaceView::of(&workspace, realm, &origins))
+}
+
+pub(super) async fn patch(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
+    mutation
+        .once(move |Job { front, body, claim }| async move {
+            let origins = origin::parse_patch(&body, realm.mode)?;
+            let workspace = front.engine.workspace(realm.workspace)?;
+            let render: Render<Vec<Origin>> =
+                Box::new(move |origins| Reply::json(200, &WorkspaceView::of(&workspace, realm, origins)));
+            front.engine.set_allowed_origins(realm, origins, claim, render).await
+        })
+        .await
+}
+
+/// A workspace as its owner reads it, in the mode of the key.
+#[derive(Serialize)]
+struct WorkspaceView<'a> {
+    id: WorkspaceId,
+    object: &'static str,
+    livemode: bool,
+    name: &'a str,
+    allowed_origins: &'a [Origin],
+    live_activated: bool,
+    created: Timestamp,
+}
+
+impl<'a> WorkspaceView<'a> {
+    fn of(workspace: &'a Workspace, realm: Realm, allowed_origins: &'a [Origin]) -> Self {
+        Self {
+            id: workspace.id,
+            object: "workspace",
+            livemode: realm.mode.is_live(),
+            name: &workspace.name,
+            allowed_origins,
+            live_activated: workspace.live_activated,
+            created: workspace.created,
+        }
+    }
+}
