@@ -14,7 +14,7 @@ use crate::workspace::{ApiKey, Scopes};
 pub const LIVE_KEY_LIMIT: usize = 100;
 /// The most keys of one realm that are remembered; beyond it the one made longest ago among
 /// those that open nothing any more is forgotten.
-pub const KEY_LIMIT: usize = 1_000;
+pub const KEY_LIMIT: usize = 300;
 /// The shortest and the longest life of a key that ends by itself: a minute and ten years.
 const LIFE_SECONDS: (u64, u64) = (60, 315_360_000);
 

@@ -150,7 +150,7 @@ mod tests {
     fn callers_with_a_full_allowance_are_forgotten() {
         let limiter = Limiter::new("1/s".parse().unwrap());
         let caller = |number: u128| number.to_be_bytes();
-        let at = |second| Timestamp::from_seconds(1_763_800_000 + second);
+        let at = |second: u64| Timestamp::from_seconds(1_763_800_000 + second);
         for number in 0..2000 {
             assert_eq!(limiter.take(caller(number), at(0)).wait, None);
         }

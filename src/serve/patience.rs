@@ -128,10 +128,19 @@ impl<S> Patience<S> {
         self.waiting.as_mut()
     }
 
+    /// Ends a connection on which no request comes, or does not come to the end of its head.
+    fn come(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.waiting() {
+            Some(waiting) if waiting.limit.as_mut().poll(cx).is_ready() => Err(too_slow()),
+            _ => Ok(()),
+        }
+    }
+
     /// Ends a connection whose client takes nothing for too long.
     fn taken<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = None;
+            // Idle begins with the last byte that was taken.
+            (self.stalled, self.waiting) = (None, None);
             return written;
         }
         let limit = self.stalled.get_or_insert_with(|| self.clock.sleep(self.limits.stalled));
@@ -145,11 +154,7 @@ fn too_slow() -> io::Error {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(waiting) = self.waiting()
-            && waiting.limit.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(too_slow()));
-        }
+        self.come(cx)?;
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if buffer.filled().len() > before {
@@ -184,6 +189,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // After its last byte of an answer hyper flushes, but reads again only when bytes come: so
+        // the time until then begins here.
+        self.come(cx)?;
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
