@@ -1,7 +1,5 @@
 //! `/v1/api_keys` and `/v1/workspace`: made, listed, revoked, last used; who may do what.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
-
 mod common;
 
 use std::collections::BTreeSet;

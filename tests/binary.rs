@@ -298,3 +298,24 @@ async fn a_shifted_clock_moves_deadlines_across_a_restart() {
     tokio::time::timeout(Duration::from_secs(20), expired).await.unwrap();
     assert_eq!(server.end("TERM").1.code(), Some(0));
 }
+
+#[tokio::test]
+async fn rate_limits_are_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = serve_with_key(dir.path());
+    command.args(["--rate-limit-read", "1/h"]).env("VETD_RATE_LIMIT_WRITE", "2/h");
+    let mut server = Program::start(command);
+    let address = server.address();
+    let list = || reqwest::Client::new().get(format!("{address}/v1/sessions")).bearer_auth(BOOTSTRAP_KEY).send();
+    let first = list().await.unwrap();
+    assert_eq!((first.status().as_u16(), &first.headers()["ratelimit-limit"]), (200, &"1".parse().unwrap()));
+    assert_eq!(list().await.unwrap().status(), 429);
+    create_session(&address, BOOTSTRAP_KEY).await;
+    assert_eq!(server.end("TERM").1.code(), Some(0));
+
+    let mut command = serve(dir.path());
+    command.args(["--rate-limit-read", "fast"]);
+    let (code, message) = ended(command);
+    assert_eq!(code, Some(3));
+    assert!(message.contains("rate_limit_read") && message.contains("50/s"), "{message}");
+}

@@ -130,10 +130,8 @@ impl<S> Patience<S> {
 
     /// Ends a connection on which no request comes, or does not come to the end of its head.
     fn come(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.waiting() {
-            Some(waiting) if waiting.limit.as_mut().poll(cx).is_ready() => Err(too_slow()),
-            _ => Ok(()),
-        }
+        let is_over = self.waiting().is_some_and(|waiting| waiting.limit.as_mut().poll(cx).is_ready());
+        if is_over { Err(too_slow()) } else { Ok(()) }
     }
 
     /// Ends a connection whose client takes nothing for too long.
