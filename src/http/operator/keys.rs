@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use serde_json::{Value, json};
-use vetd_actors::{EngineError, NewKey, Reply};
+use vetd_actors::{EngineError, KeyView, NewKey, Reply};
 use vetd_model::id::kind;
 use vetd_model::validate::{Issues, Object};
 use vetd_model::workspace::{ApiKey, Scopes};
@@ -50,8 +50,9 @@ pub(super) async fn revoke(
     let realms = named.all(&front)?;
     change(&front, move |front| async move {
         for realm in realms {
-            match front.engine.revoke_key(realm, id).await {
-                Ok(key) => return Ok(Reply::json(200, &to_json(&key))),
+            let render = Box::new(|view: &KeyView| Reply::json(200, &to_json(&view.key)));
+            match front.engine.revoke_key(realm, id, None, render).await {
+                Ok(reply) => return Ok(reply),
                 Err(EngineError::Refused(refusal)) if refusal.code == ErrorCode::NotFound => {}
                 Err(error) => return Err(error),
             }
