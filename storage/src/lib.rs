@@ -17,6 +17,8 @@ mod group;
 mod keyring;
 mod keys;
 mod list;
+#[cfg(feature = "measure")]
+pub mod measure;
 mod open;
 mod prepare;
 mod query;

@@ -1,24 +1,23 @@
-//! A run: prepares, loads for a time, measures the bare handler the same way, reports.
+//! A run: prepares, loads the server, measures the bare handler the same way, reports. Several
+//! runs alternate between the two, so that both meet the same moods of the machine.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::Args;
-use futures::future::join_all;
-use hdrhistogram::Histogram;
-use hyper::Method;
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use serde::Serialize;
 
-use crate::client::Client;
-use crate::report::{Figures, complain, say};
-use crate::scenario::{Scenario, Worker};
-use crate::sink::Sink;
+use crate::bare::{self, Samples};
+use crate::client::{Client, Server, server};
+use crate::failure::Failure;
+use crate::load::{Course, load};
+use crate::process::{self, Memory};
+use crate::report::{Figures, complain, median, say};
+use crate::scenario::{Scenario, Stock, Worker};
+use crate::sink::{Deliveries, Sink};
+use crate::store_write;
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -26,24 +25,47 @@ pub struct Plan {
     /// What is measured
     #[arg(value_enum)]
     scenario: Scenario,
-    /// The server
-    #[arg(long, default_value = "127.0.0.1:8080", env = "VETD_LOAD_SERVER")]
-    server: SocketAddr,
+    /// The server, as host:port or http://host:port
+    #[arg(long, default_value = "127.0.0.1:8080", env = "VETD_LOAD_SERVER", value_parser = server)]
+    server: Server,
     /// A test API key of the server
     #[arg(long, env = "VETD_API_KEY", hide_env_values = true)]
     key: String,
     /// Connections, each with one operation under way
-    #[arg(long, short, default_value_t = 64)]
+    #[arg(long, short, default_value_t = 64, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=65_535))]
     connections: usize,
-    /// How long to load, in seconds
-    #[arg(long, short, default_value_t = 10)]
+    /// How long to measure, in seconds
+    #[arg(long, short, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     duration: u64,
-    /// Operations a second over all connections; without it, as many as go
-    #[arg(long)]
+    /// How long to load before that, in seconds; what begins within it is not measured
+    #[arg(long, default_value_t = 1)]
+    warmup: u64,
+    /// How often to measure server and bare handler, one after the other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Operations a second over all connections (an open loop: latency counts from when each was
+    /// due); without it, as many as go
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// For `read`, `replay` and `mixed`: over how many sessions to spread them
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    spread: u64,
     /// For `live`: how many sessions to leave open
     #[arg(long, default_value_t = 100_000)]
     sessions: u64,
+    /// For `lifecycle`: where the driver's own sink receives webhooks
+    #[arg(long, default_value = "127.0.0.1:0")]
+    sink: SocketAddr,
+    /// Beside each run, measure single durable store writes in a throw-away store within this
+    /// folder; it should be on the disk of the server's data
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The server's process, if it is on this machine: its memory is reported
+    #[arg(long)]
+    pid: Option<u32>,
+    /// The server's data folder, if it is on this machine: its size is reported
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -52,196 +74,194 @@ pub struct Plan {
     no_bare: bool,
 }
 
-/// Why a run came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The connection failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// The HTTP exchange failed.
-    #[error("{0}")]
-    Http(#[from] hyper::Error),
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
+/// One round: the server, then what it is compared with.
+#[derive(Debug, Clone, Serialize)]
+struct Round {
+    vetd: Figures,
+    bare: Option<Figures>,
+    /// Operations a second, the server's by the bare handler's.
+    ratio: Option<f64>,
+    /// Single durable writes to a store on the same disk.
+    store_write: Option<Figures>,
+    /// The server's median latency by that of a single store write.
+    p50_by_store_write: Option<f64>,
+    webhooks: Option<Deliveries>,
 }
 
-/// Runs a plan and reports it.
-pub async fn run(plan: Plan) -> Result<(), Failure> {
+/// The whole run; of each figure the round in the middle.
+#[derive(Debug, Serialize)]
+struct Report {
+    scenario: Scenario,
+    connections: usize,
+    seconds: u64,
+    asked_rate: Option<u32>,
+    vetd: Figures,
+    bare: Option<Figures>,
+    ratio: Option<f64>,
+    store_write: Option<Figures>,
+    p50_by_store_write: Option<f64>,
+    webhooks: Option<Deliveries>,
+    memory: Option<Memory>,
+    data_bytes: Option<u64>,
+    runs: Vec<Round>,
+}
+
+/// Runs a plan and reports it; true if no operation failed and every webhook arrived.
+pub async fn run(plan: Plan) -> Result<bool, Failure> {
     let sink = match plan.scenario {
-        Scenario::Lifecycle => Some(subscribe(&plan).await?),
+        Scenario::Lifecycle => Some(Sink::start(&plan.server, &plan.key, plan.sink).await?),
         _ => None,
     };
-    let vetd = load(&plan, plan.server, plan.scenario, "vetd").await?;
-    let delivered = match &sink {
-        Some((sink, endpoint)) => Some(settle(&plan, sink, endpoint, vetd.operations).await?),
-        None => None,
+    let outcome = tokio::select! {
+        outcome = measure(&plan, sink.as_ref()) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::other("ended by Ctrl-C")),
     };
-    let bare = if plan.no_bare || plan.scenario == Scenario::Live { None } else { Some(load_bare(&plan).await?) };
-    // A lifecycle is four requests.
-    let requests = if plan.scenario == Scenario::Lifecycle { 4.0 } else { 1.0 };
-    let ratio = bare.as_ref().map(|bare| vetd.rate * requests / bare.rate);
+    if let Some(sink) = &sink
+        && let Err(error) = sink.end(&plan.server).await
+    {
+        complain(&format!("the webhook endpoint could not be removed: {error}"));
+    }
+    let report = Report::of(&plan, outcome?)?;
     if plan.json {
-        let report = json!({
-            "scenario": plan.scenario, "connections": plan.connections, "vetd": vetd, "bare": bare,
-            "ratio_of_requests": ratio, "webhooks_delivered": delivered,
-        });
-        say(&report.to_string());
-        return Ok(());
+        say(&serde_json::to_string(&report).map_err(Failure::other)?);
+    } else {
+        report.show();
     }
-    say(&vetd.line("vetd"));
-    if let (Some(bare), Some(ratio)) = (bare, ratio) {
-        say(&bare.line("bare"));
-        say(&format!("ratio of requests a second: {ratio:.3}"));
-    }
-    if let Some((count, seconds)) = delivered {
-        say(&format!("webhooks delivered: {count}, the last {seconds:.1} s after the load"));
-    }
-    Ok(())
+    Ok(report.runs.iter().all(Round::is_clean))
 }
 
-async fn load_bare(plan: &Plan) -> Result<Figures, Failure> {
-    let (mut child, address) = start_bare().await?;
-    let scenario = if plan.scenario == Scenario::Read { Scenario::Read } else { Scenario::Create };
-    let figures = load(plan, address, scenario, "bare").await;
-    child.kill().await?;
-    figures
-}
-
-async fn start_bare() -> Result<(Child, SocketAddr), Failure> {
-    let program = std::env::current_exe()?;
-    let mut child = Command::new(program).arg("bare").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-    let out = child.stdout.take().ok_or_else(|| Failure::Other("the bare handler has no output".to_owned()))?;
-    let line = BufReader::new(out).lines().next_line().await?.unwrap_or_default();
-    let address = line.parse().map_err(|_| Failure::Other("the bare handler did not start".to_owned()))?;
-    Ok((child, address))
-}
-
-#[expect(clippy::disallowed_methods, reason = "this program measures real time")]
-async fn load(plan: &Plan, server: SocketAddr, scenario: Scenario, name: &str) -> Result<Figures, Failure> {
-    let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    let run = u64::try_from(run).unwrap_or_default();
-    let (numbers, key) = (Arc::new(AtomicU64::new(0)), Arc::<str>::from(plan.key.as_str()));
-    let mut workers = Vec::with_capacity(plan.connections);
-    for _ in 0..plan.connections {
-        let client = Client::connect(server).await?;
-        let is_vetd = name == "vetd";
-        let mut worker = Worker::new(client, scenario, Arc::clone(&key), Arc::clone(&numbers), run, is_vetd);
-        worker.prepare().await?;
-        workers.push(worker);
-    }
-    let bar = progress(name, plan);
-    let started = Instant::now();
-    let limit = match scenario {
-        Scenario::Live => Limit { until: None, operations: Some(plan.sessions) },
-        _ => Limit { until: Some(started + Duration::from_secs(plan.duration)), operations: None },
+async fn measure(plan: &Plan, sink: Option<&Sink>) -> Result<Vec<Round>, Failure> {
+    let stock = Stock::prepare(&plan.server, &plan.key, plan.scenario, plan.spread).await?;
+    let is_live = plan.scenario == Scenario::Live;
+    let course = Course {
+        connections: plan.connections,
+        warmup: Duration::from_secs(plan.warmup),
+        duration: Duration::from_secs(plan.duration),
+        rate: plan.rate,
+        operations: is_live.then_some(plan.sessions),
     };
-    let (done, pace) = (Arc::new(AtomicU64::new(0)), Pace { started, rate: plan.rate });
-    let tasks = workers.into_iter().map(|worker| {
-        let (done, bar) = (Arc::clone(&done), bar.clone());
-        tokio::spawn(work(worker, limit, pace, done, bar))
-    });
-    let mut latencies = histogram();
-    let mut errors = 0;
-    for outcome in join_all(tasks).await {
-        let (part, failed) = outcome.map_err(|error| Failure::Other(error.to_string()))?;
-        latencies.add(part).map_err(|error| Failure::Other(error.to_string()))?;
-        errors += failed;
+    let bare =
+        if plan.no_bare || is_live { None } else { Some(bare::start(&sample(plan, &stock, sink).await?).await?) };
+    let bare = bare.as_ref().map(|(_, address)| Server::from(*address));
+    let mut rounds = Vec::new();
+    for _ in 0..if is_live { 1 } else { plan.runs } {
+        if let Some(sink) = sink {
+            sink.clear();
+        }
+        let vetd = load("vetd", &plan.server, &stock, course).await?;
+        let webhooks = match sink {
+            Some(sink) => Some(sink.settle(vetd.finished, vetd.began).await),
+            None => None,
+        };
+        let vetd = vetd.figures;
+        let bare = match &bare {
+            Some(bare) => Some(load("bare", bare, &stock, course).await?.figures),
+            None => None,
+        };
+        let store_write = match &plan.dir {
+            Some(dir) => Some(store_write::measure(dir, course.warmup, course.duration).await?),
+            None => None,
+        };
+        let ratio = bare.as_ref().map(|bare| vetd.rate / bare.rate);
+        let p50_by_store_write = store_write.as_ref().map(|write| vetd.p50_ms / write.p50_ms);
+        rounds.push(Round { vetd, bare, ratio, store_write, p50_by_store_write, webhooks });
     }
-    let took = started.elapsed();
-    bar.finish_and_clear();
-    Ok(Figures::new(&latencies, errors, took))
+    Ok(rounds)
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Limit {
-    until: Option<Instant>,
-    operations: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Pace {
-    started: Instant,
-    rate: Option<u32>,
-}
-
+/// What the server answers to each call of the scenario.
 #[expect(clippy::disallowed_methods, reason = "this program measures real time")]
-async fn work(
-    mut worker: Worker,
-    limit: Limit,
-    pace: Pace,
-    done: Arc<AtomicU64>,
-    bar: ProgressBar,
-) -> (Histogram<u64>, u64) {
-    let (mut latencies, mut errors) = (histogram(), 0);
-    loop {
-        let number = done.fetch_add(1, Ordering::Relaxed);
-        if limit.until.is_some_and(|end| Instant::now() >= end) || limit.operations.is_some_and(|most| number >= most) {
-            return (latencies, errors);
-        }
-        // With a rate, latency counts from when the operation was due, so that a server that
-        // stalls does not hide its own delay.
-        let mut began = Instant::now();
-        if let Some(rate) = pace.rate {
-            let due = pace.started + Duration::from_secs_f64(number as f64 / f64::from(rate.max(1)));
-            tokio::time::sleep_until(due.into()).await;
-            began = due;
-        }
-        match worker.operate().await {
-            Ok(()) => latencies.saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX)),
-            Err(error) => {
-                errors += 1;
-                if errors <= 3 {
-                    bar.suspend(|| complain(&format!("an operation failed: {error}")));
-                }
-                if errors > 100 {
-                    return (latencies, errors);
+async fn sample(plan: &Plan, stock: &Arc<Stock>, sink: Option<&Sink>) -> Result<Samples, Failure> {
+    let began = std::time::Instant::now();
+    let samples = Worker::new(Client::connect(&plan.server).await?, Arc::clone(stock), 0).sample().await?;
+    if let Some(sink) = sink {
+        sink.settle(1, began).await;
+    }
+    Ok(samples)
+}
+
+impl Round {
+    fn is_clean(&self) -> bool {
+        let failed = self.vetd.errors + self.bare.as_ref().map_or(0, |bare| bare.errors);
+        failed == 0 && self.webhooks.as_ref().is_none_or(Deliveries::is_complete)
+    }
+}
+
+impl Report {
+    fn of(plan: &Plan, runs: Vec<Round>) -> Result<Self, Failure> {
+        let each = |measure: fn(&Round) -> Option<f64>| -> Vec<f64> { runs.iter().filter_map(measure).collect() };
+        let figures = |part: fn(&Round) -> Option<&Figures>| -> Option<Figures> {
+            let all: Vec<&Figures> = runs.iter().filter_map(part).collect();
+            median(&all, |figures| figures.rate).map(|middle| (*middle).clone())
+        };
+        let webhooks: Vec<&Deliveries> = runs.iter().filter_map(|run| run.webhooks.as_ref()).collect();
+        Ok(Self {
+            scenario: plan.scenario,
+            connections: plan.connections,
+            seconds: plan.duration,
+            asked_rate: plan.rate,
+            vetd: figures(|run| Some(&run.vetd)).ok_or_else(|| Failure::other("nothing was measured"))?,
+            bare: figures(|run| run.bare.as_ref()),
+            ratio: median(&each(|run| run.ratio), |n| *n).copied(),
+            store_write: figures(|run| run.store_write.as_ref()),
+            p50_by_store_write: median(&each(|run| run.p50_by_store_write), |n| *n).copied(),
+            webhooks: median(&webhooks, |found| found.whole_lifecycles_per_second).map(|found| (*found).clone()),
+            memory: plan.pid.map(process::memory).transpose()?,
+            data_bytes: plan.data.as_deref().map(process::folder_bytes).transpose()?,
+            runs,
+        })
+    }
+
+    fn show(&self) {
+        say(&Figures::head());
+        for run in &self.runs {
+            let rows = [("vetd", Some(&run.vetd)), ("bare", run.bare.as_ref()), ("store", run.store_write.as_ref())];
+            for (name, figures) in rows {
+                if let Some(figures) = figures {
+                    say(&figures.line(name));
+                    figures.errors_by_kind.iter().for_each(|(kind, count)| say(&format!("          {count} × {kind}")));
                 }
             }
+            if run.vetd.never_begun > 0 {
+                let count = run.vetd.never_begun;
+                say(&format!(
+                    "          {count} operations were due and never began: the server cannot keep this rate"
+                ));
+            }
+            if let Some(found) = &run.webhooks {
+                say(&shown(found));
+            }
         }
-        bar.inc(1);
+        if let Some(ratio) = self.ratio {
+            let all = self.runs.iter().filter_map(|run| run.ratio);
+            let (low, high) = all.fold((f64::MAX, f64::MIN), |(low, high), n| (low.min(n), high.max(n)));
+            say(&format!("ratio of operations a second, vetd by bare: {ratio:.3} ({low:.3} to {high:.3})"));
+        }
+        if let Some(ratio) = self.p50_by_store_write {
+            say(&format!("median latency by that of one durable store write: {ratio:.2}"));
+        }
+        if let Some(memory) = self.memory {
+            let (rss, pss) = (memory.rss_kib / 1024, memory.pss_kib / 1024);
+            say(&format!("memory of the server: {rss} MiB resident, {pss} MiB proportional"));
+        }
+        if let Some(bytes) = self.data_bytes {
+            say(&format!("size of the data folder on its disk: {} MiB", bytes >> 20));
+        }
     }
 }
 
-fn histogram() -> Histogram<u64> {
-    // One minute at three significant digits.
-    #[expect(clippy::expect_used, reason = "constant bounds")]
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("these bounds are valid")
-}
-
-fn progress(name: &str, plan: &Plan) -> ProgressBar {
-    if plan.json {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::no_length().with_message(name.to_owned());
-    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed} {human_pos} operations, {per_sec}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-/// Registers a sink of the driver's own for every event.
-async fn subscribe(plan: &Plan) -> Result<(Sink, String), Failure> {
-    let sink = Sink::start().await?;
-    let mut client = Client::connect(plan.server).await?;
-    let body = json!({ "url": format!("http://{}/", sink.address), "description": "vetd-load" }).to_string();
-    let reply = client.send(Method::POST, "/v1/webhook_endpoints", &plan.key, None, body.into()).await?;
-    let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let id = answer["id"].as_str().ok_or_else(|| Failure::Other(format!("no endpoint was made: {answer}")))?;
-    Ok((sink, id.to_owned()))
-}
-
-/// Waits until four webhooks for each lifecycle have arrived, then removes the endpoint.
-#[expect(clippy::disallowed_methods, reason = "this program measures real time")]
-async fn settle(plan: &Plan, sink: &Sink, endpoint: &str, lifecycles: u64) -> Result<(u64, f64), Failure> {
-    const PATIENCE: Duration = Duration::from_secs(120);
-    let started = Instant::now();
-    while sink.received() < lifecycles * 4 && started.elapsed() < PATIENCE {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let waited = started.elapsed().as_secs_f64();
-    let mut client = Client::connect(plan.server).await?;
-    let path = format!("/v1/webhook_endpoints/{endpoint}");
-    client.send(Method::DELETE, &path, &plan.key, None, bytes::Bytes::new()).await?;
-    Ok((sink.received(), waited))
+fn shown(found: &Deliveries) -> String {
+    format!(
+        "          webhooks: {} of {} in {:.1} s, {} more than once, {} refused; age on arrival p50 {:.1} ms, p99 {:.1} \
+         ms, max {:.1} ms; {:.0} whole lifecycles a second",
+        found.delivered,
+        found.expected,
+        found.seconds,
+        found.duplicates,
+        found.refused,
+        found.age_p50_ms,
+        found.age_p99_ms,
+        found.age_max_ms,
+        found.whole_lifecycles_per_second
+    )
 }

@@ -1,0 +1,64 @@
+//! A command to a session whose actor has ended: it is revived from its record. Beside it the
+//! same command to a session whose actor is there.
+
+#![expect(clippy::expect_used, reason = "an engine that fails ends the measurement")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
+use vetd_benches::{PUBLIC_URL, REALM, request};
+use vetd_model::{Session, SessionId};
+use vetd_storage::{SledStore, StoreOptions};
+
+/// Enough that each has been passivated when its turn comes again.
+const SESSIONS: usize = 1_000;
+
+fn asks(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut group = criterion.benchmark_group("ask");
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    for (name, resident_limit) in [("resident session", 2 * SESSIONS), ("revived session", 1)] {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let engine = runtime.block_on(start(folder.path(), resident_limit));
+        let sessions = runtime.block_on(make(&engine));
+        let mut turns = sessions.iter().cycle();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let id = *turns.next().expect("an endless cycle");
+                // Asks for a living session and changes nothing.
+                let render = Box::new(|_: &Session| Reply::json(200, &"alive"));
+                runtime.block_on(engine.ask(REALM, id, Ask::Renew, None, render)).expect("an answer")
+            });
+        });
+        runtime.block_on(engine.shutdown(Duration::from_secs(10)));
+    }
+    group.finish();
+}
+
+async fn start(folder: &std::path::Path, resident_limit: usize) -> Engine {
+    let store = SledStore::open(StoreOptions::new(folder)).expect("a store");
+    let config = EngineConfig { shards: 1, resident_limit, check_threads: 1, loopback_webhooks: false, on_fatal: None };
+    Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
+}
+
+async fn make(engine: &Engine) -> Vec<SessionId> {
+    let (ids, made) = std::sync::mpsc::channel();
+    for _ in 0..SESSIONS {
+        let ids = ids.clone();
+        let render = Box::new(move |session: &Session| {
+            ids.send(session.id).expect("a list to be filled");
+            Reply::json(201, &"made")
+        });
+        let made = engine.create_session(REALM, request(), PUBLIC_URL.to_owned(), None, render).await;
+        made.expect("a session");
+    }
+    drop(ids);
+    made.iter().collect()
+}
+
+criterion_group!(benches, asks);
+criterion_main!(benches);
