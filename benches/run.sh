@@ -8,6 +8,7 @@
 #   WARMUP=2     seconds before it                  SESSIONS=100000  for live and recover
 #   DATA=…       folder for throw-away stores, on the disk that is to be measured [target]
 #   ONLY=…       a pattern of names: ONLY='create-*' benches/run.sh
+#   BIN=…        folder with vetd and vetd-load, instead of building them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +16,7 @@ results="${1:-target/measured}"
 duration="${DURATION:-10}" warmup="${WARMUP:-2}" runs="${RUNS:-3}" sessions="${SESSIONS:-100000}" only="${ONLY:-*}"
 mkdir -p "$results" "${DATA:-target}"
 folder="$(mktemp -d "${DATA:-target}/vetd-measured-XXXXXX")"
-bin="${CARGO_TARGET_DIR:-target}/release"
+bin="${BIN:-${CARGO_TARGET_DIR:-target}/release}"
 export VETD_API_KEY=ak_test_measured0123456789abcdefgh
 failed=() files=() server=
 
@@ -53,7 +54,7 @@ measure() {
     local name="$1"
     shift
     printf '==> %s: vetd-load %s\n' "$name" "$*" >&2
-    if "$bin/vetd-load" "$@" --json >"$results/$name.json"; then
+    if "$bin/vetd-load" "$1" --json "${@:2}" >"$results/$name.json"; then
         files+=("$results/$name.json")
     else
         failed+=("$name")
@@ -70,7 +71,7 @@ scenario() {
     measure "$name" run "$@" --duration "$duration" --warmup "$warmup" --runs "$runs" --pid "$server" --data "$folder/data"
 }
 
-cargo build --release --locked -p vetd -p vetd-load
+[[ -n "${BIN:-}" ]] || cargo build --release --locked -p vetd -p vetd-load
 
 scenario create-1 create -c 1 --dir "$folder"
 scenario create-64 create -c 64

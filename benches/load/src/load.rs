@@ -73,6 +73,9 @@ struct Due {
 /// What one worker measured.
 struct Part {
     latencies: Histogram<u64>,
+    /// Operations that make up the rate. In an open loop these are all that ended in the time
+    /// measured: a backlog from the warm-up is work as well.
+    answered: u64,
     errors: BTreeMap<String, u64>,
     sent: u64,
     received: u64,
@@ -113,6 +116,7 @@ pub async fn load(name: &str, server: &Server, stock: &Arc<Stock>, course: Cours
         whole.add(part.map_err(Failure::other)?).map_err(Failure::other)
     })?;
     let mut figures = Figures::new(&whole.latencies, whole.last - track.from);
+    figures.rate = whole.answered as f64 / figures.seconds.max(0.001);
     figures.never_begun = due.saturating_sub(track.begun.load(Ordering::Relaxed));
     figures.errors = whole.errors.values().sum();
     figures.errors_by_kind = whole.errors;
@@ -122,7 +126,7 @@ pub async fn load(name: &str, server: &Server, stock: &Arc<Stock>, course: Cours
 
 impl Part {
     fn new(last: Instant) -> Self {
-        Self { latencies: histogram(), errors: BTreeMap::new(), sent: 0, received: 0, last }
+        Self { latencies: histogram(), answered: 0, errors: BTreeMap::new(), sent: 0, received: 0, last }
     }
 
     fn add(mut self, other: Self) -> Result<Self, hdrhistogram::AdditionError> {
@@ -130,6 +134,7 @@ impl Part {
         for (kind, count) in other.errors {
             *self.errors.entry(kind).or_default() += count;
         }
+        self.answered += other.answered;
         self.sent += other.sent;
         self.received += other.received;
         self.last = self.last.max(other.last);
@@ -200,9 +205,13 @@ async fn work(mut worker: Worker, track: Arc<Track>) -> Part {
             Ok(()) => {
                 in_a_row = 0;
                 track.finished.fetch_add(1, Ordering::Relaxed);
+                let ended = Instant::now();
+                if counts || track.due.is_some() && ended >= track.from {
+                    part.answered += 1;
+                    part.last = ended;
+                }
                 if counts {
-                    part.last = Instant::now();
-                    let took = part.last.duration_since(began).as_micros();
+                    let took = ended.duration_since(began).as_micros();
                     part.latencies.saturating_record(u64::try_from(took).unwrap_or(u64::MAX));
                 }
             }
