@@ -6,6 +6,7 @@
 mod access;
 mod alarm;
 mod api_keys;
+mod backup;
 mod catalog;
 mod check_pool;
 mod clock;

@@ -1,5 +1,6 @@
 //! The Store trait: what the engine may ask of a disk, in the model's words.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::backup::BackupError;
 use crate::disk::status::StatusEntry;
 use crate::query::{Page, SessionQuery};
 
@@ -356,6 +358,15 @@ pub trait Store: Send + Sync + 'static {
     /// ([`Delivery::head_since`] without [`Delivery::due`]) and became the first of their session
     /// more than 30 days ago. Returns how many records went.
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Takes a backup of the store as it goes on being written, begun at `at`: hands a stream of
+    /// bytes to `to`, for a [`BackupFolder`](crate::BackupFolder). Blocks for as long as that
+    /// takes. An error of `to` ends it.
+    ///
+    /// # Errors
+    /// Why it could not be taken to its end; what was handed over until then is worth nothing,
+    /// and says so at its end if somebody still takes it.
+    fn backup(&self, at: Timestamp, to: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError>;
 
     /// Whether a write would be accepted now.
     fn health(&self) -> Result<(), StoreError>;

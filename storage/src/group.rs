@@ -57,10 +57,19 @@ impl Group {
         self.changes.is_empty()
     }
 
+    /// The first slot behind those of the secrets.
+    pub(crate) fn next_slot(&self) -> u32 {
+        let count = u32::try_from(self.secrets.len()).unwrap_or(u32::MAX);
+        self.first_slot.saturating_add(count)
+    }
+
     /// The batch, and the mask for readers.
     pub(crate) fn finish(mut self) -> Result<(Batch, Changes), StoreError> {
         if self.events {
             self.put(IVec::from(keys::META_POSITION), number(self.position))?;
+        }
+        if !self.secrets.is_empty() {
+            self.put(IVec::from(keys::META_SLOTS), IVec::from(&self.next_slot().to_be_bytes()))?;
         }
         let mut batch = Batch::default();
         for (key, change) in &self.changes {

@@ -115,9 +115,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 /// Finds the master key: the given one, else the file's, else (for a new store only) makes one.
 pub(crate) fn master_key(dir: &Path, given: Option<&str>, is_new: bool) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     if let Some(text) = given {
-        return parse(text).ok_or(OpenError::InvalidMasterKey {
-            place: "VETD_MASTER_KEY (or the file that master_key_file names)".to_owned(),
-        });
+        return given_key(text, "VETD_MASTER_KEY (or the file that master_key_file names)");
     }
     let path = dir.join(MASTER_KEY_FILE);
     match fs::read_to_string(&path).map(Zeroizing::new) {
@@ -129,6 +127,11 @@ pub(crate) fn master_key(dir: &Path, given: Option<&str>, is_new: bool) -> Resul
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::MissingMasterKey { path }),
         Err(error) => Err(OpenError::io("reading", &path, error)),
     }
+}
+
+/// A master key from text that was given as `place` says.
+pub(crate) fn given_key(text: &str, place: &str) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    parse(text).ok_or_else(|| OpenError::InvalidMasterKey { place: place.to_owned() })
 }
 
 /// 32 bytes as 64 hexadecimal digits or as base64, with or without padding, of either alphabet.

@@ -60,6 +60,9 @@ pub(crate) const CONTINUATION: u8 = b'+';
 pub(crate) const META_SCHEMA: &[u8] = b"!schema";
 /// The last position given to an event, a `u64`.
 pub(crate) const META_POSITION: &[u8] = b"!position";
+/// The first slot of the key file that the last commit of a secret left unused, a `u32`. A key
+/// file that ends before it is older than the store.
+pub(crate) const META_SLOTS: &[u8] = b"!slots";
 /// Proves that the master key is the store's.
 pub(crate) const META_KEY_CHECK: &[u8] = b"!key check";
 

@@ -10,6 +10,7 @@
 
 mod api;
 mod audit;
+mod backup;
 mod codec;
 mod disk;
 mod flows;
@@ -38,6 +39,9 @@ pub use api::{
     PositionedEvent, SessionWrite, Store, StoreError, Stored, StoredAnswer, StoredSession, Write,
 };
 pub use audit::{AuditReport, audit};
+pub use backup::{
+    BackupError, BackupFolder, FileFacts, Files, Manifest, Origin, RestoreOptions, RestoreStep, Restored, restore,
+};
 pub use open::{OpenError, StoreOptions};
 pub use query::{Cursor, Page, SessionQuery, StatusFilter};
 pub use shared::{FatalHook, SpaceProbe, WriteFault, WriteStage};

@@ -16,6 +16,7 @@ use sled::{Batch, Db};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::backup::PARTIAL;
 use crate::flows::Flows;
 use crate::keyring::{self, Keyring};
 use crate::keys;
@@ -28,7 +29,7 @@ use crate::time_limits::FiledDays;
 use crate::writer::{Writer, open_data_file, sled_folder};
 
 /// The schema that this release writes. A store with a higher one is refused.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 /// The position before the first event.
 pub(crate) const LAST_POSITION_ABSENT: u64 = 0;
 /// sled's threads may hold its file for a moment after it was closed; how often to try again.
@@ -129,6 +130,18 @@ pub enum OpenError {
         /// The key file.
         path: PathBuf,
     },
+    /// The key file lacks slots that the store has given out.
+    #[error("the key file {} is older than the store in sled/; restore both from the same backup", .path.display())]
+    OldKeyFile {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// A restoration was cut short.
+    #[error("a restoration into {} was cut short; run vetd restore again, or remove {}", .dir.display(), .dir.join(PARTIAL).display())]
+    Restoring {
+        /// The data folder.
+        dir: PathBuf,
+    },
     /// The store's files are damaged.
     #[error("the store is damaged ({0}); keep a copy of the data folder and restore it from a backup")]
     Damaged(String),
@@ -160,6 +173,9 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
     let lock = lock(&dir)?;
     if !has_tree(&dir) {
         // Before a tree is made, which would hide that there was none.
+        if dir.join(PARTIAL).exists() {
+            return Err(OpenError::Restoring { dir });
+        }
         refuse_used_keys(&dir)?;
     }
     let tree = open_tree(&dir, options.cache_bytes)?;
@@ -173,6 +189,9 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
     let master = keyring::master_key(&dir, options.master_key.as_ref().map(|text| text.as_str()), is_new)?;
     let keyring = Keyring::new(&master);
     let (slots, next_slot) = open_slots(&dir, is_new)?;
+    if meta_u32(&tree, keys::META_SLOTS)?.is_some_and(|given| next_slot < given) {
+        return Err(OpenError::OldKeyFile { path: dir.join(KEY_FILE) });
+    }
     let data = open_data_file(&dir).map_err(|error| OpenError::io("opening the data file in", &dir, error))?;
     if is_new {
         found(&dir, &tree, &keyring, &data)?;
@@ -211,7 +230,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
 }
 
 /// Makes the folder, for its owner alone.
-fn make_private(dir: &Path) -> Result<(), OpenError> {
+pub(crate) fn make_private(dir: &Path) -> Result<(), OpenError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.and_then(|()| fs::set_permissions(dir, Permissions::from_mode(0o700)))
         .map_err(|error| OpenError::io("making the data folder", dir, error))
@@ -232,7 +251,7 @@ fn refuse_used_keys(dir: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
     let file = File::create(&path).map_err(|error| OpenError::io("making", &path, error))?;
     match file.try_lock() {
@@ -267,15 +286,11 @@ pub(crate) fn open_tree(dir: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
 
 /// Returns true for a store that is new.
 fn check_schema(tree: &Db) -> Result<bool, OpenError> {
-    let Some(found) = meta(tree, keys::META_SCHEMA)? else {
+    let Some(found) = meta_u32(tree, keys::META_SCHEMA)? else {
         let empty = tree.first().map_err(|error| OpenError::Damaged(error.to_string()))?.is_none();
         return if empty { Ok(true) } else { Err(OpenError::Damaged("it does not say its schema".to_owned())) };
     };
-    match found.as_ref().try_into().map(u32::from_be_bytes) {
-        Ok(found) if found <= SCHEMA => Ok(false),
-        Ok(found) => Err(OpenError::Newer { found, known: SCHEMA }),
-        Err(_) => Err(OpenError::Damaged("its schema is not a number".to_owned())),
-    }
+    if found <= SCHEMA { Ok(false) } else { Err(OpenError::Newer { found, known: SCHEMA }) }
 }
 
 fn check_key(tree: &Db, keyring: &Keyring) -> Result<(), OpenError> {
@@ -331,6 +346,13 @@ fn filed_days(tree: &Db) -> Result<Vec<u16>, OpenError> {
         next = day.and_then(|day| day.checked_add(1));
     }
     Ok(days)
+}
+
+fn meta_u32(tree: &Db, key: &[u8]) -> Result<Option<u32>, OpenError> {
+    let Some(bytes) = meta(tree, key)? else { return Ok(None) };
+    let bytes = bytes.as_ref().try_into();
+    let bytes = bytes.map_err(|_| OpenError::Damaged(format!("its {} is not a number", key.escape_ascii())))?;
+    Ok(Some(u32::from_be_bytes(bytes)))
 }
 
 fn meta(tree: &Db, key: &[u8]) -> Result<Option<sled::IVec>, OpenError> {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::api::StoreError;
 use crate::seal::OVERHEAD;
 
 /// The key file's name in the data folder.
@@ -127,6 +128,24 @@ impl SlotFile {
         bytes[0] = ERASED;
         self.file.write_all_at(&bytes, u64::from(slot) * SLOT as u64)?;
         self.file.sync_data()
+    }
+
+    /// Hands over the file as it is now, in pieces of so many slots. A slot that is written
+    /// meanwhile may be there in part; no record of an earlier commit refers to it.
+    pub(crate) fn copy<E: From<StoreError>>(
+        &self,
+        slots: u64,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut slot, end) = (0, self.capacity.load(Ordering::Acquire));
+        while slot < end {
+            let mut piece = vec![0; SLOT * usize::try_from(slots.min(end - slot)).unwrap_or(0)];
+            let read = self.file.read_exact_at(&mut piece, slot * SLOT as u64);
+            read.map_err(|error| StoreError::Unavailable(format!("the key file: {error}")))?;
+            each(&piece)?;
+            slot += slots;
+        }
+        Ok(())
     }
 
     /// Writes zeros, so that the space is taken now and not in the middle of a commit.

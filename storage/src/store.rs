@@ -1,5 +1,6 @@
 //! [`SledStore`]: the Store trait on an embedded sled tree.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -19,6 +20,7 @@ use crate::api::{
     Commit, CommitReceipt, DeliveryPage, EventPage, IdempotencySlot, LiveSession, PositionedEvent, Store, StoreError,
     Stored, StoredAnswer, StoredSession,
 };
+use crate::backup::BackupError;
 use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
 use crate::query::{Page, SessionQuery};
@@ -191,6 +193,10 @@ impl Store for SledStore {
             }
             Ok(swept)
         })
+    }
+
+    fn backup(&self, at: Timestamp, to: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError> {
+        self.shared.backup(at, to)
     }
 
     fn health(&self) -> Result<(), StoreError> {

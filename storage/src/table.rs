@@ -7,11 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use sled::{Db, IVec};
 
 use crate::api::StoreError;
+use crate::backup::Tap;
 use crate::keys::{self, Key};
 
 /// Longer records are cut into pieces of this size: sled writes a leaf of its tree (up to some
@@ -34,6 +36,8 @@ pub(crate) type Changes = BTreeMap<Key, Change>;
 struct State {
     tree: Result<Db, String>,
     unsettled: Changes,
+    /// Where a backup under way gets what becomes durable.
+    tap: Option<Arc<Tap>>,
 }
 
 /// The tree, replaceable, and the mask over it.
@@ -50,7 +54,7 @@ pub(crate) enum Direction {
 
 impl Table {
     pub(crate) fn new(tree: Db) -> Self {
-        Self(RwLock::new(State { tree: Ok(tree), unsettled: Changes::new() }))
+        Self(RwLock::new(State { tree: Ok(tree), unsettled: Changes::new(), tap: None }))
     }
 
     /// Looks at what is durable now. Not to be held beyond a look-up: the writer waits for it.
@@ -72,15 +76,46 @@ impl Table {
         self.0.write().unsettled = changes;
     }
 
-    /// What was masked is durable.
+    /// What was masked is durable: readers see it, and a backup under way gets it at the same
+    /// moment.
     pub(crate) fn unmask(&self) {
-        let settled = std::mem::take(&mut self.0.write().unsettled);
-        drop(settled);
+        let mut state = self.0.write();
+        let settled = std::mem::take(&mut state.unsettled);
+        if let Some(tap) = &state.tap {
+            tap.log(settled);
+        } else {
+            drop(state);
+            drop(settled);
+        }
     }
 
-    /// Takes the tree away: every look-up is refused for this reason. The mask stays.
+    /// From here on everything that becomes durable goes into `tap`. False if there is one.
+    pub(crate) fn attach(&self, tap: &Arc<Tap>) -> bool {
+        let mut state = self.0.write();
+        let is_free = state.tap.is_none();
+        if is_free {
+            state.tap = Some(Arc::clone(tap));
+        }
+        is_free
+    }
+
+    /// Ends that between two groups. False if it has ended before: if the tree was taken away.
+    pub(crate) fn detach(&self, tap: &Arc<Tap>) -> bool {
+        let mut state = self.0.write();
+        let is_on = state.tap.as_ref().is_some_and(|on| Arc::ptr_eq(on, tap));
+        if is_on {
+            state.tap = None;
+        }
+        is_on
+    }
+
+    /// Takes the tree away: every look-up is refused for this reason. The mask stays. What a
+    /// group under way has left is not known, so a backup cannot go on.
     pub(crate) fn take_away(&self, reason: &str) {
-        let tree = std::mem::replace(&mut self.0.write().tree, Err(reason.to_owned()));
+        let mut state = self.0.write();
+        state.tap = None;
+        let tree = std::mem::replace(&mut state.tree, Err(reason.to_owned()));
+        drop(state);
         drop(tree);
     }
 

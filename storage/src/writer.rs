@@ -159,14 +159,13 @@ impl Writer {
 
     /// Slots first, then the batch; readers see it once it is durable. Who hears of a position
     /// finds everything up to it, the sessions kept in memory included.
-    fn write(&mut self, tree: &Db, mut group: Group, admitted: &[Admitted]) -> Result<(), Failure> {
+    fn write(&mut self, tree: &Db, group: Group, admitted: &[Admitted]) -> Result<(), Failure> {
         if group.is_empty() {
             return Ok(());
         }
-        let secrets = std::mem::take(&mut group.secrets);
-        if !secrets.is_empty() {
-            self.shared.slots.write(self.next_slot, &secrets).map_err(Failure::Slots)?;
-            self.next_slot += u32::try_from(secrets.len()).unwrap_or(u32::MAX);
+        if !group.secrets.is_empty() {
+            self.shared.slots.write(self.next_slot, &group.secrets).map_err(Failure::Slots)?;
+            self.next_slot = group.next_slot();
         }
         let position = group.position;
         let (batch, changes) = group.finish().map_err(Failure::Tree)?;
