@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use vetd_storage::{AuditReport, SledStore, StoreOptions, audit};
 use zeroize::Zeroizing;
 
@@ -29,7 +29,7 @@ pub(super) fn run(args: &AuditArgs) -> Result<ExitCode, Failure> {
     let settings = config::load(&args.flags.0)?;
     let store = open(&settings.data, settings.master_key()?)?;
     let report = audit(&store);
-    out::say(&if args.json { as_json(&report) } else { as_text(&report) })?;
+    out::say(&if args.json { as_json(&report).to_string() } else { as_text(&report) })?;
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -39,7 +39,8 @@ fn open(dir: &Path, master_key: Option<Zeroizing<String>>) -> Result<Arc<SledSto
     SledStore::open(options).map_err(|error| Failure::store(error.to_string()))
 }
 
-fn as_json(report: &AuditReport) -> String {
+/// The report for scripts.
+pub(super) fn as_json(report: &AuditReport) -> Value {
     json!({
         "sound": report.is_sound(),
         "sessions": report.sessions,
@@ -47,7 +48,6 @@ fn as_json(report: &AuditReport) -> String {
         "answers": report.answers,
         "violations": report.violations,
     })
-    .to_string()
 }
 
 fn as_text(report: &AuditReport) -> String {
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(as_text(&report), "2 sessions, 8 events, 0 idempotency records: everything holds");
         report.violations.push("The session ses_x has no events.".to_owned());
         assert_eq!(as_text(&report).lines().next(), Some("The session ses_x has no events."));
-        assert!(as_json(&report).contains("\"sound\":false"));
+        assert!(as_json(&report).to_string().contains("\"sound\":false"));
     }
 
     fn key() -> Option<Zeroizing<String>> {

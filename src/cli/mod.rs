@@ -1,6 +1,7 @@
 //! The command line: what it understands, and what each command answers to the shell.
 
 mod audit;
+mod backup;
 mod completions;
 mod config;
 mod doctor;
@@ -8,8 +9,10 @@ mod finding;
 mod init;
 mod key;
 mod listen;
+mod progress;
 mod reference;
 mod registration;
+mod restore;
 mod server;
 mod session;
 mod template;
@@ -33,7 +36,10 @@ const EXIT_CODES: [(u8, &str); 9] = [
     (1, "any other failure; `audit` found damage, `doctor` found a problem"),
     (2, "wrong command line"),
     (3, "settings that cannot be used"),
-    (4, "the data folder cannot be opened (in use, wrong master key, newer version, damaged)"),
+    (
+        4,
+        "the data folder cannot be opened, or a backup not restored (in use, wrong master key, newer version, damaged)",
+    ),
     (5, "the address or the admin socket cannot be listened on"),
     (6, "the store failed while the server ran"),
     (7, "no server runs on the data folder, or it does not answer"),
@@ -80,6 +86,10 @@ enum Command {
     Listen(listen::ListenArgs),
     /// Check a data folder that no server is using
     Audit(audit::AuditArgs),
+    /// Take a backup, also of a store whose server runs
+    Backup(backup::BackupArgs),
+    /// Make a data folder from a backup, checked
+    Restore(restore::RestoreArgs),
     /// Show which settings are in force and where they come from
     Config(config::ConfigArgs),
     /// Tenants: make, list, open for live mode, suspend, resume
@@ -106,6 +116,8 @@ impl Command {
             Self::Init(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Audit(args) => args.json,
+            Self::Backup(args) => args.server.json,
+            Self::Restore(args) => args.json,
             Self::Workspace(args) => args.server.json,
             Self::Key(args) => args.server.json,
             Self::Template(args) => args.server.json,
@@ -121,6 +133,8 @@ impl Command {
             Self::Doctor(args) => doctor::run(&args).await,
             Self::Listen(args) => listen::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Audit(args) => audit::run(&args),
+            Self::Backup(args) => backup::run(args).await,
+            Self::Restore(args) => restore::run(args),
             Self::Workspace(args) => workspace::run(args).await,
             Self::Key(args) => key::run(args).await,
             Self::Template(args) => template::run(args).await,

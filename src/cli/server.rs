@@ -8,7 +8,7 @@ use vetd_model::Timestamp;
 use vetd_model::date::Date;
 
 use crate::admin::Client;
-use crate::config::{self, CommonFlags};
+use crate::config::{self, CommonFlags, Settings};
 use crate::failure::Failure;
 use crate::out;
 
@@ -23,9 +23,14 @@ pub(super) struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// The settings in force.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        config::load(&self.flags.0)
+    }
+
     /// Speaks to the server.
     pub(super) fn client(&self) -> Result<Client, Failure> {
-        let settings = config::load(&self.flags.0)?;
+        let settings = self.settings()?;
         Ok(Client::new(&settings.data, &settings.admin_socket_path()))
     }
 

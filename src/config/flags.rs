@@ -16,6 +16,14 @@ pub struct Flags {
     pub(super) given: BTreeMap<&'static str, String>,
 }
 
+impl Flags {
+    /// One setting alone, for a command that has a flag of its own for it.
+    #[must_use]
+    pub fn only(setting: &'static str, value: Option<String>) -> Self {
+        Self { config: None, given: value.map(|value| (setting, value)).into_iter().collect() }
+    }
+}
+
 /// The flags of what serves: every setting that is no secret.
 #[derive(Debug, Clone, Default)]
 pub struct ServeFlags(pub Flags);

@@ -5,6 +5,7 @@
 //! Not an API: these routes are for the `vetd` program of the same release. Bodies, answers,
 //! lists and errors have the shapes of `/v1`.
 
+mod backup;
 mod keys;
 mod realm;
 mod sessions;
@@ -44,6 +45,7 @@ pub(super) fn router(front: Shared, facts: Facts) -> Router {
         .route("/admin/sessions", get(sessions::list))
         .route("/admin/sessions/{id}", get(sessions::show))
         .route("/admin/sessions/{id}/cancel", post(sessions::cancel))
+        .route("/admin/backup", post(backup::take))
         .route("/admin/watch", get(watch::watch))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
