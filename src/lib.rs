@@ -9,3 +9,4 @@ pub mod host;
 pub mod http;
 pub mod out;
 pub mod serve;
+pub mod telemetry;

@@ -132,9 +132,15 @@ fn the_page_of_the_command_line_is_what_the_program_prints() {
 
 #[test]
 fn every_link_between_the_documents_leads_somewhere() {
-    for page in
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/errors.md"]
-    {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/operations.md",
+        "docs/errors.md",
+        "docs/metrics.md",
+    ] {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.starts_with("http")) {

@@ -12,6 +12,8 @@ use vetd_model::{Session, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::EngineError;
+use crate::mailbox::Mailbox;
+use crate::meters::Meters;
 use crate::registry::SessionKey;
 use crate::root::Root;
 use crate::session_actor::SessionMsg;
@@ -25,15 +27,20 @@ pub(crate) struct CheckPool {
 
 impl CheckPool {
     /// Starts the pool with at most `threads` runs at a time.
-    pub(crate) async fn start(root: &Root, clock: Arc<dyn Clock>, threads: usize) -> Result<Self, EngineError> {
-        let started = Actor::spawn_linked(None, Pool, (clock, threads.max(1)), root.get_cell()).await;
+    pub(crate) async fn start(
+        root: &Root,
+        clock: Arc<dyn Clock>,
+        meters: Arc<Meters>,
+        threads: usize,
+    ) -> Result<Self, EngineError> {
+        let started = Actor::spawn_linked(None, Pool, (clock, meters, threads.max(1)), root.get_cell()).await;
         let (actor, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { actor })
     }
 
     /// Orders a run; its findings go to the session by way of its shard. A run that is ordered
     /// twice is run once.
-    pub(crate) fn order(&self, key: SessionKey, run: u32, session: Arc<Session>, shard: ActorRef<ShardMsg>) {
+    pub(crate) fn order(&self, key: SessionKey, run: u32, session: Arc<Session>, shard: Mailbox) {
         let order = Order { key, run, session, shard };
         if self.actor.send_message(PoolMsg::Order(order)).is_err() {
             tracing::debug!("the check pool has stopped; the run is resumed at the next start");
@@ -51,17 +58,18 @@ struct Order {
     key: SessionKey,
     run: u32,
     session: Arc<Session>,
-    shard: ActorRef<ShardMsg>,
+    shard: Mailbox,
 }
 
 #[derive(Debug)]
 enum PoolMsg {
     Order(Order),
-    Done { key: SessionKey, run: u32, findings: Vec<CheckFinding>, shard: ActorRef<ShardMsg> },
+    Done { key: SessionKey, run: u32, findings: Vec<CheckFinding>, shard: Mailbox },
 }
 
 struct PoolState {
     clock: Arc<dyn Clock>,
+    meters: Arc<Meters>,
     idle_threads: usize,
     queue: VecDeque<Order>,
     /// Queued and running.
@@ -73,14 +81,14 @@ struct Pool;
 impl Actor for Pool {
     type Msg = PoolMsg;
     type State = PoolState;
-    type Arguments = (Arc<dyn Clock>, usize);
+    type Arguments = (Arc<dyn Clock>, Arc<Meters>, usize);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<PoolMsg>,
-        (clock, threads): Self::Arguments,
+        (clock, meters, threads): Self::Arguments,
     ) -> Result<PoolState, ActorProcessingErr> {
-        Ok(PoolState { clock, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
+        Ok(PoolState { clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
     }
 
     async fn handle(
@@ -98,8 +106,9 @@ impl Actor for Pool {
             PoolMsg::Done { key, run, findings, shard } => {
                 state.idle_threads += 1;
                 state.known.remove(&(key, run));
+                findings.iter().for_each(|check| state.meters.checked(check));
                 let message = SessionMsg::ChecksDone { run, findings };
-                if shard.send_message(ShardMsg::Deliver { key, message }).is_err() {
+                if shard.send(ShardMsg::Deliver { key, message }).is_err() {
                     tracing::debug!("the shard has stopped; the run is repeated at the next start");
                 }
             }

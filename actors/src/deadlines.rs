@@ -37,7 +37,7 @@ impl Deadlines {
 
     /// Takes the next session that is due at `now`, unless enough are being rung. It is rung
     /// until its deadline is set again.
-    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<SessionKey> {
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, SessionKey)> {
         let (at, session) = *self.order.first()?;
         if at > now || self.ringing.len() >= RINGING_LIMIT {
             return None;
@@ -45,7 +45,7 @@ impl Deadlines {
         self.order.pop_first();
         self.by_session.remove(&session);
         self.ringing.insert(session);
-        Some(session)
+        Some((at, session))
     }
 
     /// When to look again; `None` while there is nothing to wait for, or too much is under way.
@@ -82,8 +82,8 @@ mod tests {
         deadlines.set(key(3), None);
         assert_eq!(deadlines.next(), Some(at(15)));
         assert_eq!(deadlines.pop_due(at(14)), None);
-        assert_eq!(deadlines.pop_due(at(20)), Some(key(1)));
-        assert_eq!(deadlines.pop_due(at(20)), Some(key(2)));
+        assert_eq!(deadlines.pop_due(at(20)), Some((at(15), key(1))));
+        assert_eq!(deadlines.pop_due(at(20)), Some((at(20), key(2))));
         assert_eq!(deadlines.next(), None);
     }
 
@@ -98,6 +98,6 @@ mod tests {
         }
         assert_eq!((rung, deadlines.next()), (RINGING_LIMIT, None));
         deadlines.set(key(0), None);
-        assert_eq!(deadlines.pop_due(at(2)), Some(key(flood - 1)));
+        assert_eq!(deadlines.pop_due(at(2)), Some((at(1), key(flood - 1))));
     }
 }

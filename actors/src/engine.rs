@@ -4,7 +4,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
+use tracing::{Instrument, debug_span};
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
 use vetd_storage::{Answer, Commit, FatalHook, Page, SessionQuery, SessionWrite, Store, StoreError, Write};
@@ -18,6 +20,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
+use crate::meters::Meters;
 use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
 use crate::root::{self, Root};
@@ -75,10 +78,13 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let access = Access::load(store.as_ref())?;
         let root = root::start(config.on_fatal.clone()).await?;
-        let checks = CheckPool::start(&root, Arc::clone(&clock), config.check_threads).await?;
-        let context = Arc::new(Context { store: Arc::clone(&store), clock: Arc::clone(&clock), checks });
+        let meters = Arc::new(Meters::new());
+        let checks = CheckPool::start(&root, Arc::clone(&clock), Arc::clone(&meters), config.check_threads).await?;
+        let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
+        let context =
+            Arc::new(Context { store: Arc::clone(&store), clock: Arc::clone(&clock), checks, meters: of_sessions });
         let registry = Registry::start(&root, &context, &config).await?;
-        let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), &config).await?;
+        let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), of_webhooks, &config).await?;
         let engine = Self {
             inner: Arc::new(Inner {
                 store,
@@ -112,6 +118,13 @@ impl Engine {
         if let Err(error) = inner.store.close().await {
             tracing::error!(%error, "the store did not close cleanly; nothing acknowledged is lost");
         }
+    }
+
+    /// Hands over what the engine and its store count of themselves, under names without a
+    /// prefix.
+    pub fn register_meters(&self, registry: &mut MeterRegistry) {
+        self.inner.context.meters.register(registry);
+        self.inner.store.register_meters(registry);
     }
 
     /// The time now.
@@ -166,6 +179,7 @@ impl Engine {
         let (at, entropy) = (self.now(), self.inner.entropy);
         let birth = Birth { id: entropy.id(at), realm, secret: entropy.session_secret(), at };
         let key = SessionKey { realm, id: birth.id };
+        let span = debug_span!("session.create").or_current();
         let birth = new.build(birth, template, flow)?;
         let reply = render(&birth.next);
         let (session, events) = (Arc::new(birth.next), birth.events);
@@ -174,7 +188,7 @@ impl Engine {
         let record = claim.as_ref().map(|claim| claim.record(answer, None));
         let write = SessionWrite { before: None, next: &session, events: &events };
         let commit = Commit { writes: vec![Write::Session(write)], idempotency: record };
-        let committed = self.inner.store.commit(commit).await;
+        let committed = span.in_scope(|| self.inner.store.commit(commit)).instrument(span).await;
         match committed {
             Ok(_) => self.inner.registry.arm(key, session.deadline()),
             Err(error @ (StoreError::Conflict | StoreError::Full | StoreError::TooLarge)) => return Err(error.into()),
@@ -201,7 +215,8 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let (reply, answer) = oneshot::channel();
         let key = SessionKey { realm, id };
-        self.inner.registry.deliver(key, SessionMsg::Ask { ask, claim, render, reply })?;
+        let span = debug_span!("session.command", command = ask.name()).or_current();
+        self.inner.registry.deliver(key, SessionMsg::Ask { ask, claim, render, reply, span })?;
         await_answer(answer).await
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tracing::{Instrument, debug_span};
 use vetd_model::secret::SessionSecret;
 use vetd_model::{ErrorCode, Realm, SessionId, Timestamp};
 use vetd_storage::{Answer, IdempotencyRecord, IdempotencySlot};
@@ -143,9 +144,12 @@ impl Engine {
         W: FnOnce(Option<Claim>) -> F + Send + 'static,
         F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
     {
-        let Some(key) = key else { return Finishing::new(work(None)).await.map(Once::First) };
+        let Some(key) = key else { return Finishing::new(work(None).in_current_span()).await.map(Once::First) };
         match self.join(key)? {
-            Joined::Leader(leader) => Finishing::new(leader.lead(key, self.now(), work)).await,
+            Joined::Leader(leader) => {
+                let span = debug_span!("idempotency").or_current();
+                Finishing::new(leader.lead(key, self.now(), work).instrument(span)).await
+            }
             Joined::Twin(outcome) => self.await_twin(outcome).await,
         }
     }

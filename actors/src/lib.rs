@@ -17,6 +17,8 @@ mod error;
 mod finishing;
 mod history;
 mod idempotency;
+mod mailbox;
+mod meters;
 mod registry;
 mod reply;
 mod residents;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use ractor::{Actor, ActorRef};
+use ractor::Actor;
 use tokio::sync::oneshot;
 use vetd_model::{Realm, SessionId, Timestamp};
 
 use crate::engine::EngineConfig;
 use crate::error::EngineError;
+use crate::mailbox::Mailbox;
 use crate::root::Root;
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::{Shard, ShardArguments, ShardMsg};
@@ -26,7 +27,7 @@ pub(crate) struct SessionKey {
 /// number of shards may change from start to start.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
-    shards: Arc<[ActorRef<ShardMsg>]>,
+    shards: Arc<[Mailbox]>,
 }
 
 fn shard_of(id: SessionId, shards: usize) -> usize {
@@ -52,11 +53,13 @@ impl Registry {
         })?;
         let resident_limit = config.resident_limit.div_ceil(count).max(1);
         let mut shards = Vec::with_capacity(count);
-        for (deadlines, interrupted) in deadlines.into_iter().zip(interrupted) {
-            let arguments = ShardArguments { context: Arc::clone(context), resident_limit, deadlines, interrupted };
+        for (number, (deadlines, interrupted)) in deadlines.into_iter().zip(interrupted).enumerate() {
+            let (context, waiting) = (Arc::clone(context), context.meters.mailbox(number));
+            let arguments =
+                ShardArguments { context, resident_limit, deadlines, interrupted, waiting: waiting.clone() };
             let started = Actor::spawn_linked(None, Shard, arguments, root.get_cell()).await;
             let (shard, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
-            shards.push(shard);
+            shards.push(Mailbox::new(shard, waiting));
         }
         Ok(Self { shards: shards.into() })
     }
@@ -64,18 +67,18 @@ impl Registry {
     /// Hands a message to a session's actor, which is revived if need be.
     pub(crate) fn deliver(&self, key: SessionKey, message: SessionMsg) -> Result<(), EngineError> {
         self.shard_of(key)
-            .send_message(ShardMsg::Deliver { key, message })
+            .send(ShardMsg::Deliver { key, message })
             .map_err(|_| EngineError::unavailable("the registry shard has stopped"))
     }
 
     /// Sees to it that a session without an actor is rung at its deadline.
     pub(crate) fn arm(&self, key: SessionKey, deadline: Option<Timestamp>) {
-        if self.shard_of(key).send_message(ShardMsg::Settled { key, deadline }).is_err() {
+        if self.shard_of(key).send(ShardMsg::Settled { key, deadline }).is_err() {
             tracing::debug!("the shard has stopped; the next start arms the session's deadline");
         }
     }
 
-    fn shard_of(&self, key: SessionKey) -> &ActorRef<ShardMsg> {
+    fn shard_of(&self, key: SessionKey) -> &Mailbox {
         &self.shards[shard_of(key.id, self.shards.len())]
     }
 
@@ -83,7 +86,7 @@ impl Registry {
     pub(crate) async fn drain(&self, clock: &dyn crate::clock::Clock, grace: Duration) {
         let drained = self.shards.iter().map(|shard| async move {
             let (done, finished) = oneshot::channel();
-            if shard.send_message(ShardMsg::Drain { done }).is_ok() {
+            if shard.send(ShardMsg::Drain { done }).is_ok() {
                 let _stopped_or_drained = finished.await;
             }
         });
@@ -93,6 +96,6 @@ impl Registry {
                 tracing::warn!("not every session actor ended in time; their sessions resume at the next start");
             }
         }
-        self.shards.iter().for_each(|shard| shard.stop(None));
+        self.shards.iter().for_each(Mailbox::stop);
     }
 }

@@ -26,6 +26,19 @@ pub enum Ask {
     Simulate(Vec<Action>),
 }
 
+impl Ask {
+    /// Its name in traces.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Renew => "renew",
+            Self::Submit { .. } => "submit",
+            Self::Cancel(_) => "cancel",
+            Self::Simulate(_) => "simulate",
+        }
+    }
+}
+
 /// An answer as bytes: what a first caller, its twins and a later replay all get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

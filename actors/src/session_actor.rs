@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span, debug_span};
 use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pending_effects};
 use vetd_model::simulate::simulate;
 use vetd_model::submission::Submission;
@@ -14,6 +15,8 @@ use crate::check_pool::{CheckPool, run_checks};
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::idempotency::Claim;
+use crate::mailbox::Mailbox;
+use crate::meters::Meters;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
@@ -23,13 +26,14 @@ pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
+    pub(crate) meters: Arc<Meters>,
 }
 
 type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
 
 pub(crate) enum SessionMsg {
     /// A command from outside.
-    Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort },
+    Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort, span: Span },
     /// A run of checks has ended.
     ChecksDone { run: u32, findings: Vec<CheckFinding> },
     /// The deadline may have come, or something was left unfinished.
@@ -50,6 +54,15 @@ impl std::fmt::Debug for SessionMsg {
 }
 
 impl SessionMsg {
+    /// The span that the work belongs to: of a request, or of the engine's own.
+    fn span(&self) -> Span {
+        match self {
+            Self::Ask { span, .. } => span.clone(),
+            Self::ChecksDone { .. } => debug_span!("session.checks_done"),
+            Self::Ring | Self::Resume => debug_span!("session.ring"),
+        }
+    }
+
     /// Tells whoever waits for an answer that there will be none.
     pub(crate) fn refuse(self, error: &EngineError) {
         if let Self::Ask { reply, .. } = self {
@@ -61,7 +74,7 @@ impl SessionMsg {
 pub(crate) struct SessionArguments {
     pub(crate) key: SessionKey,
     pub(crate) context: Arc<Context>,
-    pub(crate) shard: ActorRef<ShardMsg>,
+    pub(crate) shard: Mailbox,
 }
 
 /// What the actor holds: nothing until its first message, and nothing again after an error
@@ -69,7 +82,7 @@ pub(crate) struct SessionArguments {
 pub(crate) struct SessionState {
     key: SessionKey,
     context: Arc<Context>,
-    shard: ActorRef<ShardMsg>,
+    shard: Mailbox,
     known: Option<StoredSession>,
     /// True until an interrupted run of checks has begun anew.
     interrupted: bool,
@@ -98,7 +111,8 @@ impl Actor for SessionActor {
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
         let revived = state.known.is_none();
-        let rearm = state.carry_out(message).await;
+        let span = message.span();
+        let rearm = state.carry_out(message).instrument(span).await;
         if revived {
             state.perform(state.known.as_ref().map_or_else(Vec::new, |(session, _)| pending_effects(session)));
         }
@@ -106,7 +120,7 @@ impl Actor for SessionActor {
             Rearm::AsDecided => state.known.as_ref().and_then(|(session, _)| session.deadline()),
             Rearm::Again(at) => Some(at),
         };
-        if state.shard.send_message(ShardMsg::Settled { key: state.key, deadline }).is_err() {
+        if state.shard.send(ShardMsg::Settled { key: state.key, deadline }).is_err() {
             tracing::debug!("the shard has stopped before its session's actor");
         }
         Ok(())
@@ -125,7 +139,7 @@ impl SessionState {
     async fn carry_out(&mut self, message: SessionMsg) -> Rearm {
         let at = self.context.clock.now();
         let done = match message {
-            SessionMsg::Ask { ask, claim, render, reply } => {
+            SessionMsg::Ask { ask, claim, render, reply, .. } => {
                 let asked = self.ask(ask, claim, render, at).await;
                 let failed = asked.as_ref().err().cloned();
                 answer(reply, asked);

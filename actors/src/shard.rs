@@ -7,13 +7,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use prometheus_client::metrics::gauge::Gauge;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 use vetd_model::Timestamp;
 
 use crate::alarm::Alarm;
 use crate::deadlines::Deadlines;
 use crate::error::EngineError;
+use crate::mailbox::Mailbox;
 use crate::registry::SessionKey;
 use crate::residents::Residents;
 use crate::session_actor::{Context, SessionActor, SessionArguments, SessionMsg};
@@ -45,10 +47,13 @@ pub(crate) struct ShardArguments {
     pub(crate) deadlines: Vec<(SessionKey, Timestamp)>,
     /// Sessions whose checks were running when the server ended; they are rung at once.
     pub(crate) interrupted: HashSet<SessionKey>,
+    /// How many messages wait for the shard.
+    pub(crate) waiting: Gauge,
 }
 
 pub(crate) struct ShardState {
     context: Arc<Context>,
+    mailbox: Mailbox,
     resident_limit: usize,
     residents: Residents,
     deadlines: Deadlines,
@@ -87,10 +92,15 @@ impl Actor for Shard {
         for (key, at) in arguments.deadlines {
             deadlines.set(key, Some(at));
         }
-        let ring = move || myself.send_message(ShardMsg::Alarm).is_ok();
+        let mailbox = Mailbox::new(myself, arguments.waiting);
+        let ring = {
+            let mailbox = mailbox.clone();
+            move || mailbox.send(ShardMsg::Alarm).is_ok()
+        };
         let alarm = Alarm::start(Arc::clone(&arguments.context.clock), deadlines.next(), ring);
         Ok(ShardState {
             context: arguments.context,
+            mailbox,
             resident_limit: arguments.resident_limit,
             residents: Residents::default(),
             deadlines,
@@ -107,6 +117,7 @@ impl Actor for Shard {
         message: ShardMsg,
         state: &mut ShardState,
     ) -> Result<(), ActorProcessingErr> {
+        state.mailbox.taken();
         match message {
             ShardMsg::Deliver { key, message } => state.deliver(&myself, key, message).await,
             ShardMsg::Settled { key, deadline } => {
@@ -138,13 +149,14 @@ impl Actor for Shard {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(cell, _, _) => {
-                if let Some((key, held)) = state.residents.remove(cell.get_id()) {
+                if let Some((key, held)) = state.forget(cell.get_id()) {
                     state.deliver_held(&myself, key, held).await;
                 }
             }
             SupervisionEvent::ActorFailed(cell, error) => {
-                if let Some((key, held)) = state.residents.remove(cell.get_id()) {
+                if let Some((key, held)) = state.forget(cell.get_id()) {
                     tracing::error!(session = %key.id, %error, "a session's actor failed; it is revived from its snapshot");
+                    state.context.meters.failures.inc();
                     state.note_failure(key);
                     state.deliver_held(&myself, key, held).await;
                     state.ring_due(&myself).await;
@@ -175,10 +187,12 @@ impl ShardState {
             return;
         }
         self.residents.shrink_to(self.resident_limit.saturating_sub(1));
-        let arguments = SessionArguments { key, context: Arc::clone(&self.context), shard: myself.clone() };
+        let arguments = SessionArguments { key, context: Arc::clone(&self.context), shard: self.mailbox.clone() };
         // The actor loads its session with its first message, so starting it waits for nothing.
         match Actor::spawn_linked(None, SessionActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => {
+                self.context.meters.resident.inc();
+                self.context.meters.revivals.inc();
                 forward(&actor, message);
                 self.residents.insert(key, actor);
             }
@@ -187,6 +201,13 @@ impl ShardState {
                 message.refuse(&EngineError::internal(error.to_string()));
             }
         }
+    }
+
+    /// Forgets an actor that has ended; returns its session and what was held meanwhile.
+    fn forget(&mut self, actor: ActorId) -> Option<(SessionKey, Vec<SessionMsg>)> {
+        let ended = self.residents.remove(actor)?;
+        self.context.meters.resident.dec();
+        Some(ended)
     }
 
     async fn deliver_held(&mut self, myself: &ActorRef<ShardMsg>, key: SessionKey, held: Vec<SessionMsg>) {
@@ -198,8 +219,11 @@ impl ShardState {
     async fn ring_due(&mut self, myself: &ActorRef<ShardMsg>) {
         let now = self.context.clock.now();
         while self.drained.is_none()
-            && let Some(key) = self.deadlines.pop_due(now)
+            && let Some((due, key)) = self.deadlines.pop_due(now)
         {
+            if !self.interrupted.contains(&key) {
+                self.context.meters.lateness.observe(now.since(due).as_secs_f64());
+            }
             if self.rests(key) {
                 self.deadlines.set(key, Some(now.after(BUDGET_WINDOW)));
             } else {

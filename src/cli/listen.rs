@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use clap::Args;
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use vetd_actors::{Clock, SystemClock};
@@ -131,7 +132,7 @@ async fn receive(
 
     let (accepted, mut events) = mpsc::unbounded_channel();
     let receiver = Receiver { secret, clock: Arc::clone(&clock), json: args.json, accepted: Mutex::new(accepted) };
-    let door = Door { clock, connections: 256, limits: Limits::USUAL, drain: DRAIN };
+    let door = Door { clock, connections: 256, limits: Limits::USUAL, drain: DRAIN, open: Gauge::default() };
     let enough = async {
         let mut left = args.count;
         loop {

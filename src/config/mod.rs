@@ -22,7 +22,7 @@ pub use layers::{InForce, Layers, Origin};
 pub use reference::page as reference_page;
 pub use setting::{Setting, Shape};
 pub use table::{Settings, all};
-pub use value::{Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret};
+pub use value::{CollectorUrl, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share};
 
 use crate::failure::Failure;
 

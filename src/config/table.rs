@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 use super::file::read_limited;
 use super::layers::Layers;
 use super::setting::{Setting, number, text};
-use super::value::{Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Value};
+use super::value::{CollectorUrl, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share, Value};
 use crate::admin;
 use crate::failure::Failure;
+use crate::telemetry::TraceSettings;
 
 /// Makes [`Settings`] and [`all`] of the entries. An entry is: what it means (also shown to
 /// operators), `name: Type = how it is written, its range and its default`.
@@ -75,6 +76,16 @@ settings! {
         /// How log lines look; they go to standard error.
         log_format: LogFormat = text("FORMAT").default("text");
     }
+    "Metrics and traces" {
+        /// An address of its own for `/metrics`, which is then served there alone.
+        metrics_listen: Option<SocketAddr> = text("ADDR").otherwise("/metrics is served on the listen address");
+        /// The OpenTelemetry collector that traces are sent to: OTLP over HTTP, to /v1/traces under this address.
+        otlp_endpoint: Option<CollectorUrl> = text("URL").otherwise("no traces");
+        /// The share of requests that is traced, 0 to 1; a caller that traces decides for its own requests.
+        trace_sample: Share = text("SHARE").default("1");
+        /// What the server calls itself in traces.
+        service_name: String = text("NAME").default("vetd");
+    }
     "Limits" {
         /// The most connections at a time; more wait in the system's queue.
         connections: usize = number("CONNECTIONS", 1..=1_000_000).default("4096");
@@ -133,6 +144,13 @@ impl Settings {
     #[must_use]
     pub fn admin_socket_path(&self) -> PathBuf {
         self.admin_socket.clone().unwrap_or_else(|| self.data.join(admin::FILE))
+    }
+
+    /// Where traces go, if they are asked for.
+    #[must_use]
+    pub fn traces(&self) -> Option<TraceSettings> {
+        let endpoint = self.otlp_endpoint.clone()?;
+        Some(TraceSettings { endpoint, sample: self.trace_sample.get(), service_name: self.service_name.clone() })
     }
 
     /// The master key, from the environment or its file. Read only when it is needed: not everyone

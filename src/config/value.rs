@@ -157,19 +157,62 @@ impl Value for PublicUrl {
     const SHAPE: Shape = Shape::Text;
 
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            |why: &str| Err(format!("{why}; give the address that browsers use, such as https://verify.example.com"));
-        let url = match Url::parse(text) {
-            Ok(url) => url,
-            Err(error) => return wrong(&format!("that is not an address ({error})")),
-        };
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return wrong("it must begin with http:// or https://");
-        }
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-            return wrong("it must not have a query, a fragment, a user name or a password");
-        }
-        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+        let advice = "give the address that browsers use, such as https://verify.example.com";
+        base_url(text).map(Self).map_err(|why| format!("{why}; {advice}"))
+    }
+}
+
+/// The base address of an OpenTelemetry collector, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorUrl(String);
+
+impl CollectorUrl {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for CollectorUrl {
+    const SHAPE: Shape = Shape::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let advice = "give the collector's address for OTLP over HTTP, such as http://127.0.0.1:4318";
+        base_url(text).map(Self).map_err(|why| format!("{why}; {advice}"))
+    }
+}
+
+/// An address that others are made from by adding to it.
+fn base_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("that is not an address ({error})"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("it must begin with http:// or https://".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err("it must not have a query, a fragment, a user name or a password".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A share of something, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(f64);
+
+impl Share {
+    /// The share.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl Value for Share {
+    const SHAPE: Shape = Shape::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+        share.map(Self).ok_or_else(|| "give a number from 0 to 1, such as 0.1".to_owned())
     }
 }
 

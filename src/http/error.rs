@@ -154,7 +154,6 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         "tpl" => Refusal::new(ErrorCode::NotFound, "There is no such template or version in this mode."),
         "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key in this mode."),
         "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
-        "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key."),
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
     }
 }

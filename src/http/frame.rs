@@ -13,23 +13,31 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 use vetd_model::RequestId;
 
 use super::Shared;
 use super::error::{Answer, Problem};
+use crate::telemetry::{Guard, finish_span, known, request_span};
 
+/// Stands where a path has no route.
+const NO_ROUTE: &str = "(no route)";
 const REQUEST_ID: HeaderName = HeaderName::from_static("kyc-request-id");
 
-/// Names the request, writes the envelope of a refusal, adds what every answer carries and
-/// writes the log line. That line holds the route's pattern: a path holds identifiers, a query
+/// Names the request, writes the envelope of a refusal, adds what every answer carries, counts
+/// the request and writes the log line. That line holds the route's pattern: a path holds identifiers, a query
 /// may hold a token.
 pub(super) async fn around(State(front): State<Shared>, request: Request, next: Next) -> Response {
     let stopwatch = Stopwatch::start();
     let id: RequestId = front.engine.entropy().id(front.engine.now());
-    let (method, version) = (request.method().clone(), request.version());
+    let (method, version) = (known(request.method()), request.version());
     let path = request.extensions().get::<MatchedPath>().cloned();
+    let route = path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let (meters, traced) = (&front.settings.meters, front.settings.traced);
+    let span = request_span(id, method, route, request.headers(), traced);
+    let under_way = Guard::of(&meters.under_way);
 
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         problem.write(&mut response, id, version);
     }
@@ -39,11 +47,15 @@ pub(super) async fn around(State(front): State<Shared>, request: Request, next: 
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let (status, took) = (response.status().as_u16(), stopwatch.elapsed());
+    drop(under_way);
+    meters.answered(method, route, status, took);
+    finish_span(&span, status, traced);
     tracing::info!(
-        %method,
-        path = path.as_ref().map_or("(no route)", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        milliseconds = stopwatch.elapsed().as_millis(),
+        method,
+        path = route,
+        status,
+        milliseconds = took.as_millis(),
         request_id = %id,
         "request"
     );
@@ -72,9 +84,10 @@ pub(super) struct Permit {
 /// Caps how many requests are under way: mailboxes are not bounded, so the door is. And how long
 /// each may take, so that none keeps its place for good.
 pub(super) async fn admit(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
-    let held = Arc::clone(&front.permits)
-        .try_acquire_owned()
-        .map_err(|_| Problem::unavailable("too many requests are under way".to_owned(), 1))?;
+    let held = Arc::clone(&front.permits).try_acquire_owned().map_err(|_| {
+        front.settings.meters.refused.inc();
+        Problem::unavailable("too many requests are under way".to_owned(), 1)
+    })?;
     let permit = Permit { _held: Arc::new(held) };
     request.extensions_mut().insert(permit.clone());
     let too_late = front.engine.clock().sleep(front.settings.request_time);

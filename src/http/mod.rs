@@ -14,6 +14,7 @@ mod iframe;
 mod json;
 mod limits;
 mod listing;
+mod metrics;
 mod mutation;
 mod operator;
 mod page;
@@ -33,15 +34,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
 
 use limits::Limits;
 use token::Tokens;
 
+use crate::telemetry::HttpMeters;
+
 pub use limits::RateLimits;
 pub use operator::Facts;
-pub use routes::{router, routers};
+pub use routes::{Routers, router, routers};
 
 /// How the front door behaves.
 #[derive(Debug, Clone)]
@@ -66,6 +70,12 @@ pub struct HttpSettings {
     pub request_time: Duration,
     /// False from the moment on that the server is about to end: `/readyz` says so.
     pub open: Arc<AtomicBool>,
+    /// What the front door counts.
+    pub meters: HttpMeters,
+    /// True if `/metrics` is among the routes; otherwise it has an address of its own.
+    pub shows_metrics: bool,
+    /// True if traces are on.
+    pub traced: bool,
 }
 
 impl HttpSettings {
@@ -82,6 +92,9 @@ impl HttpSettings {
             rate_limits: RateLimits::default(),
             request_time: Duration::from_secs(60),
             open: Arc::new(AtomicBool::new(true)),
+            meters: HttpMeters::default(),
+            shows_metrics: true,
+            traced: false,
         }
     }
 }
@@ -93,6 +106,7 @@ struct Front {
     tokens: Tokens,
     permits: Arc<Semaphore>,
     limits: Limits,
+    registry: Arc<Registry>,
 }
 
 /// How handlers are handed the [`Front`].

@@ -59,7 +59,11 @@ impl Mutation {
             drop(permit);
             done
         });
-        match Box::pin(once).await? {
+        let once = Box::pin(once).await?;
+        if !matches!(once, Once::First(_)) {
+            front.settings.meters.replays.inc();
+        }
+        match once {
             Once::First(answer) => reply::send(answer),
             Once::Twin(answer) => reply::replay(answer.status, answer.body),
             Once::Filed(Filed::Body { status, body }) => reply::replay(status, body),

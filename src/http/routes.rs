@@ -14,8 +14,8 @@ use super::limits::Limits;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, auth, frame, health, iframe, operator, sessions, templates, test_mode, verifications, webhook_endpoints,
-    workspace,
+    api_keys, auth, frame, health, iframe, metrics, operator, sessions, templates, test_mode, verifications,
+    webhook_endpoints, workspace,
 };
 
 /// Everything that vetd answers to over HTTP.
@@ -23,33 +23,57 @@ pub fn router(engine: Engine, settings: HttpSettings) -> Router {
     public(front(engine, settings))
 }
 
-/// The same, and what it answers to its operator over the local socket.
-pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> (Router, Router) {
+/// What is answered where. All share one front door.
+pub struct Routers {
+    /// Everything that vetd answers to over HTTP.
+    pub public: Router,
+    /// What it answers to its operator over the local socket.
+    pub operator: Router,
+    /// `/metrics` alone, for an address of its own.
+    pub metrics: Router,
+}
+
+/// All routers of one server.
+pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers {
     let front = front(engine, settings);
-    (public(front.clone()), operator::router(front, facts))
+    let metrics = framed(front.clone(), measured());
+    Routers { public: public(front.clone()), operator: operator::router(front, facts), metrics }
 }
 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let limits = Limits::new(settings.rate_limits);
-    Arc::new(Front { engine, settings, tokens, permits, limits })
+    let registry = Arc::new(settings.meters.registry(&engine));
+    Arc::new(Front { engine, settings, tokens, permits, limits, registry })
 }
 
 fn public(front: Shared) -> Router {
     // A layer is around everything above it. The gates stand around known paths and methods
     // only, so that anything else is answered without a credential.
-    tenants()
+    let routes = tenants()
         .route_layer(from_fn_with_state(Arc::clone(&front), auth::tenants))
         .merge(people().route_layer(from_fn_with_state(Arc::clone(&front), auth::people)))
         .route_layer(from_fn_with_state(Arc::clone(&front), frame::admit))
+        .merge(if front.settings.shows_metrics { measured() } else { Router::new() })
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .route("/readyz", get(health::ready));
+    framed(front, routes)
+}
+
+/// Puts around the routes what every answer has.
+fn framed(front: Shared, routes: Router<Shared>) -> Router {
+    routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(from_fn(frame::catch_panics))
         .layer(from_fn_with_state(Arc::clone(&front), frame::around))
         .with_state(front)
+}
+
+/// For Prometheus.
+fn measured() -> Router<Shared> {
+    Router::new().route("/metrics", get(metrics::show))
 }
 
 /// For a tenant's backend, with an API key.

@@ -12,6 +12,7 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -21,6 +22,7 @@ use vetd_actors::Clock;
 
 use super::patience::{Held, Limits, Patience, Turns};
 use super::wire::Wire;
+use crate::telemetry::Guard;
 
 /// The bytes of a request's line and headers.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -62,6 +64,8 @@ pub struct Door {
     pub limits: Limits,
     /// How long open connections may take to finish once the door closes.
     pub drain: Duration,
+    /// Counts the open connections.
+    pub open: Gauge,
 }
 
 impl Door {
@@ -113,6 +117,7 @@ impl Door {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let _open = Guard::of(&self.open);
         let turns = Turns::default();
         let stream = Patience::new(stream, Arc::clone(&self.clock), self.limits, turns.clone());
         let service = service_fn(move |request: Request<Incoming>| {

@@ -54,12 +54,13 @@ fn failed(error: EngineError) -> Failure {
 
 /// What is printed once vetd is ready.
 #[must_use]
-pub fn banner(listening: SocketAddr, data: &Path, key: &Key) -> String {
+pub fn banner(listening: SocketAddr, metrics: Option<SocketAddr>, data: &Path, key: &Key) -> String {
     let here = reachable(listening);
     let program = std::env::args().next().unwrap_or_else(|| "vetd".to_owned());
     let version = env!("CARGO_PKG_VERSION");
     let data = data.display();
-    let start = format!("vetd {version}\n  listening on  http://{listening}\n  data folder   {data}");
+    let metrics = metrics.map_or_else(String::new, |at| format!("\n  metrics       http://{at}/metrics"));
+    let start = format!("vetd {version}\n  listening on  http://{listening}{metrics}\n  data folder   {data}");
     let (shown, example) = match key {
         Key::Known => return start,
         Key::Adopted => (String::new(), "$VETD_BOOTSTRAP_TEST_KEY"),
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn a_new_key_is_shown_with_what_to_try_next() {
         let listening = "0.0.0.0:8080".parse().unwrap();
-        let text = banner(listening, Path::new("vetd-data"), &Key::Made("ak_test_abc".to_owned()));
+        let text = banner(listening, None, Path::new("vetd-data"), &Key::Made("ak_test_abc".to_owned()));
         assert!(text.contains("listening on  http://0.0.0.0:8080"));
         assert!(text.contains("\n  ak_test_abc\n"));
         assert!(
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn a_known_or_adopted_key_is_not_shown() {
         let listening = "127.0.0.1:8080".parse().unwrap();
-        assert_eq!(banner(listening, Path::new("d"), &Key::Known).lines().count(), 3);
-        assert!(banner(listening, Path::new("d"), &Key::Adopted).contains("Bearer $VETD_BOOTSTRAP_TEST_KEY"));
+        assert_eq!(banner(listening, None, Path::new("d"), &Key::Known).lines().count(), 3);
+        assert!(banner(listening, None, Path::new("d"), &Key::Adopted).contains("Bearer $VETD_BOOTSTRAP_TEST_KEY"));
     }
 }

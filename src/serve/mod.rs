@@ -5,7 +5,6 @@ pub mod first_start;
 mod patience;
 mod signals;
 pub mod store;
-mod telemetry;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -15,9 +14,11 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::join;
+use futures::future::join3;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use vetd_actors::{Clock, Engine, EngineConfig, SystemClock};
@@ -32,10 +33,14 @@ use crate::admin::{self, AdminSocket};
 use crate::config::{self, Flags, Settings};
 use crate::failure::Failure;
 use crate::http::{Facts, HttpSettings, RateLimits, routers};
-use crate::out;
+use crate::{out, telemetry};
 
 /// The most commands of the operator at a time.
 const OPERATORS: usize = 256;
+/// The most connections at a time where only `/metrics` is served.
+const WATCHERS: usize = 32;
+/// How long the last traces may take if nothing is left of the grace.
+const LAST_TRACES: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
 ///
@@ -43,7 +48,8 @@ const OPERATORS: usize = 256;
 /// Why it cannot start, or did not end well.
 pub async fn run(flags: &Flags) -> Result<(), Failure> {
     let settings = config::load(flags)?;
-    telemetry::start(&settings.log, settings.log_format)?;
+    let traces = settings.traces();
+    let telemetry = telemetry::start(&settings.log, settings.log_format, traces.as_ref())?;
     admin::check_path(&settings.admin_socket_path())?;
     let bootstrap_key = settings.bootstrap_test_key()?;
     let bootstrap_key = bootstrap_key.as_ref().map(|key| key.as_str());
@@ -53,8 +59,13 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
     // The port comes first: a start that fails for it has made nothing in the data folder.
     let listener = bind(settings.listen).await?;
     let listening = listener.local_addr().map_err(|error| Failure::listen(error.to_string()))?;
+    let metrics_listener = match settings.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let metrics_at = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let (engine, admin) = tokio::select! {
-        started = start(&settings, bootstrap_key, Arc::clone(&clock), listening) => started?,
+        started = start(&settings, bootstrap_key, Arc::clone(&clock), listening, metrics_at) => started?,
         signal = signals.next() => return Err(Failure::other(format!("ended by {signal} during the start"))),
     };
 
@@ -70,6 +81,8 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
             create: settings.rate_limit_create,
             iframe: settings.rate_limit_iframe,
         },
+        shows_metrics: metrics_listener.is_none(),
+        traced: traces.is_some(),
         ..HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback())
     };
     let open = Arc::clone(&http.open);
@@ -80,15 +93,25 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
         connections: settings.connections,
         reserve_bytes: settings.disk_reserve.bytes(),
     };
-    let (public, operator) = routers(engine.clone(), http, facts);
+    let open_connections = http.meters.connections.clone();
+    let routers = routers(engine.clone(), http, facts);
     // Connections get most of the grace; the engine always has some of it left.
     let drain = settings.shutdown_grace * 3 / 4;
     let limits = Limits { head: settings.head_timeout, idle: settings.idle_timeout, ..Limits::USUAL };
-    let door = Door { clock: Arc::clone(&clock), connections: settings.connections, limits, drain };
+    let connections = settings.connections;
+    let door = Door { clock: Arc::clone(&clock), connections, limits, drain, open: open_connections };
     let (told, stop) = oneshot::channel::<()>();
     let stop = stop.map(drop).shared();
-    let side_door = Door { connections: OPERATORS, ..door.clone() };
-    let served = join(door.serve(listener, public, stop.clone()), side_door.serve(admin, operator, stop));
+    let side_door = |connections| Door { connections, open: Gauge::default(), ..door.clone() };
+    let (operators, watchers) = (side_door(OPERATORS), side_door(WATCHERS));
+    let watched = async {
+        match metrics_listener {
+            Some(listener) => watchers.serve(listener, routers.metrics, stop.clone()).await,
+            None => stop.clone().await,
+        }
+    };
+    let operated = operators.serve(admin, routers.operator, stop.clone());
+    let served = join3(door.serve(listener, routers.public, stop.clone()), operated, watched);
     let mut served = Box::pin(served.map(drop));
 
     let signal = tokio::select! {
@@ -103,6 +126,8 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
         served.await;
         let left = settings.shutdown_grace.saturating_sub(clock.now().since(told_at));
         engine.shutdown(left).await;
+        let left = settings.shutdown_grace.saturating_sub(clock.now().since(told_at));
+        telemetry.end(left.max(LAST_TRACES)).await;
     };
     tokio::select! {
         () = orderly => {
@@ -119,6 +144,7 @@ async fn start(
     bootstrap_key: Option<&str>,
     clock: Arc<dyn Clock>,
     listening: SocketAddr,
+    metrics_at: Option<SocketAddr>,
 ) -> Result<(Engine, AdminSocket), Failure> {
     let store = store::open(settings).await?;
     let keys = store.api_keys().map_err(|error| Failure::store(format!("the API keys cannot be read: {error}")))?;
@@ -135,7 +161,7 @@ async fn start(
     let key = first_start::prepare(&engine, !keys.is_empty(), bootstrap_key).await?;
     // Who reads that the server listens can also speak to it as its operator.
     let admin = AdminSocket::bind(&settings.admin_socket_path()).await?;
-    out::say(&first_start::banner(listening, &settings.data, &key)).map_err(|failure| match key {
+    out::say(&first_start::banner(listening, metrics_at, &settings.data, &key)).map_err(|failure| match key {
         Key::Made(_) => Failure::other(format!(
             "{failure}. The first API key was made but could not be shown; start once with VETD_BOOTSTRAP_TEST_KEY set \
              to a key of your own"

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use futures::{StreamExt, stream};
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,7 +46,13 @@ impl Drop for Tells {
 
 async fn running(connections: usize) -> Running {
     let clock = TestClock::new(Timestamp::from_seconds(1_763_800_000));
-    let door = Door { clock: Arc::new(clock.clone()), connections, limits: LIMITS, drain: Duration::from_secs(5) };
+    let door = Door {
+        clock: Arc::new(clock.clone()),
+        connections,
+        limits: LIMITS,
+        drain: Duration::from_secs(5),
+        open: Gauge::default(),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (begun, may_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

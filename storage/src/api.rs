@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use vetd_model::event::Event;
 use vetd_model::secret::SessionSecret;
@@ -295,7 +296,8 @@ pub trait Store: Send + Sync + 'static {
     /// A page of sessions; damaged records are reported and left out.
     fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>>;
 
-    /// Every session that has not ended, of all realms, each handed to `each`.
+    /// Every session that has not ended, of all realms, each handed to `each`. Called once, before
+    /// the first commit: the number of live sessions is counted from here on.
     fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError>;
 
     /// The filed answer for this slot, if it is younger than 24 hours at `now`.
@@ -370,6 +372,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether a write would be accepted now.
     fn health(&self) -> Result<(), StoreError>;
+
+    /// Hands over what the store counts of itself, under names without a prefix.
+    fn register_meters(&self, registry: &mut Registry);
 
     /// A key for one purpose, derived from the master key (HKDF-SHA-256, RFC 5869).
     fn derived_key(&self, label: &str) -> Zeroizing<[u8; 32]>;

@@ -20,6 +20,7 @@ mod keys;
 mod list;
 #[cfg(feature = "measure")]
 pub mod measure;
+mod meters;
 mod open;
 mod prepare;
 mod query;
@@ -32,6 +33,7 @@ mod store;
 mod sweep;
 mod table;
 mod time_limits;
+mod trail;
 mod writer;
 
 pub use api::{

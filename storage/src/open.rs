@@ -6,7 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::backup::PARTIAL;
 use crate::flows::Flows;
 use crate::keyring::{self, Keyring};
 use crate::keys;
+use crate::meters::Meters;
 use crate::recent::Recent;
 use crate::shared::{FatalHook, Shared, SpaceProbe, WriteFault};
 use crate::slots::{KEY_FILE, SlotFile, is_in_use};
@@ -217,7 +217,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
         recent: Recent::new(options.recent_sessions),
         filed_days,
         durable: watch::Sender::new(position),
-        damaged: AtomicU64::new(0),
+        meters: Meters::new(),
         lock: Mutex::new(Some(lock)),
     });
     let (requests, queue) = mpsc::channel();

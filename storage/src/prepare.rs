@@ -16,6 +16,7 @@ use crate::keys::{self, Key};
 use crate::shared::Shared;
 use crate::table::PIECE;
 use crate::time_limits::answer_days;
+use crate::trail::Trail;
 
 /// One thing that the writer does.
 pub(crate) enum Op {
@@ -72,6 +73,10 @@ pub(crate) struct Prepared {
     pub session: Option<Arc<Session>>,
     /// The flows that are on the disk afterwards.
     pub flows: Vec<Arc<Flow>>,
+    /// The status code that a session leaves.
+    pub leaves: Option<u8>,
+    /// Follows the commit through the writer.
+    pub trail: Trail,
 }
 
 /// Encodes a commit.
@@ -79,7 +84,8 @@ pub(crate) struct Prepared {
 /// # Errors
 /// [`StoreError::TooLarge`].
 pub(crate) fn prepare(commit: &Commit<'_>, shared: &Shared) -> Result<Prepared, StoreError> {
-    let mut builder = Builder { shared, ops: Vec::with_capacity(8), handle: None, session: None, flows: Vec::new() };
+    let mut builder =
+        Builder { shared, ops: Vec::with_capacity(8), handle: None, session: None, flows: Vec::new(), leaves: None };
     for write in &commit.writes {
         builder.write(write)?;
     }
@@ -88,18 +94,19 @@ pub(crate) fn prepare(commit: &Commit<'_>, shared: &Shared) -> Result<Prepared, 
     }
     let bytes = builder.ops.iter().map(Op::size).sum();
     let only_deletes = builder.ops.iter().all(Op::only_deletes);
-    let Builder { ops, handle, session, flows, .. } = builder;
+    let Builder { ops, handle, session, flows, leaves, .. } = builder;
     if ops.iter().any(Op::is_too_large) {
         return Err(StoreError::TooLarge);
     }
-    Ok(Prepared { ops, bytes, only_deletes, handle, session, flows })
+    Ok(Prepared { ops, bytes, only_deletes, handle, session, flows, leaves, trail: Trail::default() })
 }
 
 impl Prepared {
     /// A commit of these removals.
     pub(crate) fn removal(ops: Vec<Op>) -> Self {
         let bytes = ops.iter().map(Op::size).sum();
-        Self { ops, bytes, only_deletes: true, handle: None, session: None, flows: Vec::new() }
+        let trail = Trail::default();
+        Self { ops, bytes, only_deletes: true, handle: None, session: None, flows: Vec::new(), leaves: None, trail }
     }
 }
 
@@ -147,6 +154,7 @@ struct Builder<'a> {
     handle: Option<Handle>,
     session: Option<Arc<Session>>,
     flows: Vec<Arc<Flow>>,
+    leaves: Option<u8>,
 }
 
 impl Builder<'_> {
@@ -236,6 +244,7 @@ impl Builder<'_> {
             let index = keys::event_id(event.realm, event.id);
             self.ops.push(Op::Event { key_of: event.realm, index, value: event::encode(event)?.into() });
         }
+        self.leaves = before.map(|handle| handle.entry.code);
         self.handle = Some(Handle { revision: expected + 1, slot, entry });
         self.session = Some(Arc::clone(session));
         Ok(())

@@ -125,15 +125,25 @@ impl Shared {
 
     /// Every session that has not ended. The realms are those that the index names.
     pub(crate) fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError> {
+        self.count_live_sessions(each).map(|found| self.meters.count_live(found, false))
+    }
+
+    /// Returns how many there are of each of the codes [`LIVE`].
+    pub(crate) fn count_live_sessions(
+        &self,
+        each: &mut dyn FnMut(LiveSession),
+    ) -> Result<[i64; LIVE.len()], StoreError> {
+        let mut found = [0; LIVE.len()];
         let mut from = IVec::from(&[keys::STATUS]);
         let last = keys::last_under(&from);
         loop {
             let next = self.table.view()?.range(&from, &last, Direction::Ascending, 1)?;
-            let Some(realm) = next.first().and_then(|(key, _)| keys::realm_of(key)) else { return Ok(()) };
-            for code in LIVE {
+            let Some(realm) = next.first().and_then(|(key, _)| keys::realm_of(key)) else { return Ok(found) };
+            for (code, found) in LIVE.into_iter().zip(&mut found) {
                 scan(&self.table, &keys::statuses(realm, code), |key, value| {
                     match (keys::last_id(key), StatusEntry::live(value)) {
                         (Some(id), Ok((deadline, checking))) => {
+                            *found += 1;
                             each(LiveSession { realm, id: SessionId::from_bytes(id), deadline, checking });
                         }
                         _ => self.report_damage(&keys::in_words(key)),

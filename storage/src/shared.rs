@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::flows::Flows;
 use crate::keyring::Keyring;
+use crate::meters::Meters;
 use crate::recent::Recent;
 use crate::slots::SlotFile;
 use crate::table::Table;
@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     pub recent: Recent,
     pub filed_days: FiledDays,
     pub durable: watch::Sender<u64>,
-    pub damaged: AtomicU64,
+    pub meters: Meters,
     pub lock: Mutex<Option<File>>,
 }
 
@@ -67,7 +67,7 @@ impl Shared {
 
     /// Reports a record that does not decode.
     pub(crate) fn report_damage(&self, key: &str) {
-        self.damaged.fetch_add(1, Ordering::Relaxed);
+        self.meters.damaged.inc();
         tracing::error!(key, "a record is damaged; it is left where it is");
     }
 

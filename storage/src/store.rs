@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use futures::future::{BoxFuture, ready};
 use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
 use tokio::sync::{oneshot, watch};
+use tracing::Instrument;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, Workspace};
@@ -21,6 +22,7 @@ use crate::api::{
     Stored, StoredAnswer, StoredSession,
 };
 use crate::backup::BackupError;
+use crate::meters::DiskUse;
 use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
 use crate::query::{Page, SessionQuery};
@@ -57,15 +59,18 @@ impl SledStore {
     /// How many times a damaged record has been met since the store was opened.
     #[must_use]
     pub fn damaged(&self) -> u64 {
-        self.shared.damaged.load(Ordering::Relaxed)
+        self.shared.meters.damaged.get()
     }
 
-    fn submit(&self, commit: Prepared) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
+    fn submit(&self, mut commit: Prepared) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
         let (reply, outcome) = oneshot::channel();
+        let span = commit.trail.begin();
+        self.shared.meters.waiting.inc();
         if self.requests.send(Request::Commit(commit, reply)).is_err() {
+            self.shared.meters.waiting.dec();
             return Box::pin(ready(Err(gone())));
         }
-        Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) })
+        Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) }.instrument(span))
     }
 }
 
@@ -202,6 +207,12 @@ impl Store for SledStore {
     fn health(&self) -> Result<(), StoreError> {
         drop(self.shared.table.view()?);
         if self.shared.is_full() { Err(StoreError::Full) } else { Ok(()) }
+    }
+
+    fn register_meters(&self, registry: &mut Registry) {
+        let shared = &self.shared;
+        let (folder, space) = (shared.folder.clone(), Arc::clone(&shared.space));
+        shared.meters.register(registry, DiskUse { folder, space, reserve_bytes: shared.reserve_bytes });
     }
 
     fn derived_key(&self, label: &str) -> Zeroizing<[u8; 32]> {

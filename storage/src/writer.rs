@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use sled::{Batch, Db};
 use tokio::sync::oneshot;
+use tracing::Span;
 use vetd_model::Session;
 
 use crate::api::{CommitReceipt, StoreError};
 use crate::group::Group;
+use crate::meters::timed;
 use crate::open::{LAST_POSITION_ABSENT, open_tree, read_position};
 use crate::prepare::Prepared;
 use crate::recent::Recent;
@@ -46,6 +48,9 @@ struct Admitted {
     reply: oneshot::Sender<Outcome>,
     receipt: CommitReceipt,
     session: Option<Arc<Session>>,
+    /// The status code that a session leaves.
+    leaves: Option<u8>,
+    write: Option<Span>,
 }
 
 impl Admitted {
@@ -93,6 +98,7 @@ impl Writer {
                 let more = group.len() < GROUP_COMMITS && bytes < GROUP_BYTES;
                 next = if more { requests.try_recv().ok() } else { None };
             }
+            self.shared.meters.group(group.len(), bytes);
             self.settle(group);
         }
         self.shared.table.take_away("it is closed");
@@ -119,14 +125,16 @@ impl Writer {
                 continue;
             }
             if is_full && !commit.only_deletes {
+                self.shared.meters.refused.inc();
                 answer(reply, Err(StoreError::Full));
                 continue;
             }
             let (new_flows, session) = (std::mem::take(&mut commit.flows), commit.session.take());
+            let (leaves, write) = (commit.leaves, std::mem::take(&mut commit.trail).write());
             match group.admit(commit) {
                 Ok(receipt) => {
                     flows.extend(new_flows);
-                    admitted.push(Admitted { reply, receipt, session });
+                    admitted.push(Admitted { reply, receipt, session, leaves, write });
                 }
                 Err(error) => {
                     if matches!(error, StoreError::Unavailable(_)) {
@@ -147,7 +155,13 @@ impl Writer {
         match written {
             Ok(()) => {
                 flows.into_iter().for_each(|flow| drop(self.shared.flows.keep(flow)));
-                admitted.into_iter().for_each(|commit| answer(commit.reply, Ok(commit.receipt)));
+                for commit in admitted {
+                    if let Some(session) = &commit.receipt.session {
+                        self.shared.meters.moved(commit.leaves, session.entry.code);
+                    }
+                    drop(commit.write);
+                    answer(commit.reply, Ok(commit.receipt));
+                }
             }
             Err(failure) => {
                 let error = failure.as_error();
@@ -164,7 +178,8 @@ impl Writer {
             return Ok(());
         }
         if !group.secrets.is_empty() {
-            self.shared.slots.write(self.next_slot, &group.secrets).map_err(Failure::Slots)?;
+            let write = || self.shared.slots.write(self.next_slot, &group.secrets);
+            timed(&self.shared.meters.slots, write).map_err(Failure::Slots)?;
             self.next_slot = group.next_slot();
         }
         let position = group.position;
@@ -181,12 +196,13 @@ impl Writer {
     fn apply(&self, tree: &Db, batch: Batch) -> Result<(), Failure> {
         let failed = |error| Failure::Tree(unavailable(error));
         self.fault(WriteStage::Apply).map_err(|error| failed(error.into()))?;
-        tree.apply_batch(batch).map_err(failed)?;
+        let meters = &self.shared.meters;
+        timed(&meters.apply, || tree.apply_batch(batch)).map_err(failed)?;
         self.fault(WriteStage::Flush).map_err(|error| flush_failed(error.into()))?;
-        tree.flush().map_err(flush_failed)?;
+        timed(&meters.flush, || tree.flush()).map_err(flush_failed)?;
         // On Linux sled's flush survives a killed process, not a power cut; this does.
         self.fault(WriteStage::Sync).map_err(Failure::Sync)?;
-        self.data.sync_data().map_err(Failure::Sync)
+        timed(&meters.sync, || self.data.sync_data()).map_err(Failure::Sync)
     }
 
     fn fault(&self, stage: WriteStage) -> io::Result<()> {
@@ -235,6 +251,7 @@ impl Writer {
                     self.shared.recent.clear();
                     self.shared.table.replace(tree);
                     self.publish();
+                    self.count_again();
                     tracing::warn!("the store was reopened after an error of the disk");
                     return;
                 }
@@ -243,6 +260,15 @@ impl Writer {
             tracing::error!(%reason, attempt, "the store could not be reopened");
         }
         self.shared.give_up(&format!("it could not be reopened: {reason}"));
+    }
+
+    /// What the group that failed has left behind is known only now.
+    fn count_again(&self) {
+        self.shared.meters.reopenings.inc();
+        match self.shared.count_live_sessions(&mut |_| {}) {
+            Ok(found) => self.shared.meters.count_live(found, true),
+            Err(error) => tracing::error!(%error, "the live sessions could not be counted again"),
+        }
     }
 
     fn open_again(&self) -> Result<Reopened, String> {

@@ -13,6 +13,7 @@ use vetd_storage::{Commit, CommitReceipt, Store, StoreError, Write};
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::meters::Meters;
 use crate::webhooks::lane_queue::{Change, LaneQueue};
 use crate::webhooks::sender::{Attempt, Sender};
 use crate::webhooks::target::Reach;
@@ -34,6 +35,7 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 pub(crate) struct LaneContext {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) meters: Arc<Meters>,
     pub(crate) sender: Sender,
     pub(crate) loopback: bool,
 }
@@ -157,14 +159,18 @@ fn restore(
 
 impl LaneState {
     fn note(&mut self, position: u64, attempt: Attempt, now: Timestamp) {
+        let meters = &self.context.meters;
         match attempt {
             Attempt::Delivered => {
+                meters.webhooks_delivered.inc();
                 self.queue.delivered(position, now);
                 self.unwritten += 1;
             }
             Attempt::Failed(setback) => {
+                meters.webhooks_failed.inc();
                 let jitter = Entropy.thousandth();
                 if !self.queue.failed(position, setback, now, jitter) {
+                    meters.webhooks_exhausted.inc();
                     tracing::warn!(endpoint = %self.endpoint.id, position, "a webhook delivery is exhausted");
                 }
             }

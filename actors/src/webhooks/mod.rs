@@ -20,6 +20,7 @@ use vetd_storage::Store;
 use crate::clock::Clock;
 use crate::engine::EngineConfig;
 use crate::error::EngineError;
+use crate::meters::Meters;
 use crate::root::Root;
 use crate::webhooks::lane::{Lane, LaneContext, LaneMsg};
 use crate::webhooks::sender::Sender;
@@ -40,11 +41,12 @@ impl Webhooks {
         root: &Root,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        meters: Arc<Meters>,
         config: &EngineConfig,
     ) -> Result<Self, EngineError> {
         let endpoints = store.endpoints(None)?.into_iter().map(|stored| stored.value).collect();
         let context =
-            Arc::new(LaneContext { store, clock, sender: Sender::new()?, loopback: config.loopback_webhooks });
+            Arc::new(LaneContext { store, clock, meters, sender: Sender::new()?, loopback: config.loopback_webhooks });
         let started = Actor::spawn_linked(None, Dispatcher, (context, endpoints), root.get_cell()).await;
         let (dispatcher, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { dispatcher })
