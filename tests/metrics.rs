@@ -1,5 +1,5 @@
 //! `/metrics`: what Prometheus reads, what the documentation and the dashboard say of it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod common;
 mod scrape;

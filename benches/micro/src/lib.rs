@@ -1,6 +1,7 @@
 //! Typical inputs for measurements: the same at every run, no two sessions alike.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -42,7 +43,7 @@ pub fn request() -> NewSession {
 #[derive(Debug)]
 pub struct Creation {
     /// The session.
-    pub session: Session,
+    pub session: Arc<Session>,
     /// Its first event.
     pub event: Event,
     number: u64,
@@ -76,7 +77,7 @@ impl Creation {
             state: State::Created,
         };
         let event = Event::append(&mut session, EventKind::Created, at);
-        Self { session, event, number }
+        Self { session: Arc::new(session), event, number }
     }
 
     /// The commit that makes it durable.
@@ -125,7 +126,7 @@ impl Stations {
     /// # Errors
     /// If the rules do not allow a plain success any more.
     pub fn walk() -> Result<Self, Refusal> {
-        let created = Creation::new(1).session;
+        let created = Session::clone(&Creation::new(1).session);
         let go = |session: &Session, command| decide(session, command, DURING).map(|moved: Transition| moved.next);
         let loaded = go(&created, Command::Load)?;
         let mut steps = submissions(&created.flow).into_iter();

@@ -118,11 +118,11 @@ async fn a_backup_under_load_is_a_prefix_of_the_commit_order() {
         let position = usize::try_from(manifest.origin.position).unwrap();
         assert_eq!(events(&copy), all[..position], "every event up to its position, and none after");
         for session in acknowledged {
-            assert_eq!(copy.session(REALM, session.id).await.unwrap().unwrap().0, session);
+            assert_eq!(*copy.session(REALM, session.id).await.unwrap().unwrap().0, session);
         }
         // It goes on where it ended.
         let (next, _) = make(&copy, REALM, 999_000_000).await;
-        assert_eq!(copy.session(REALM, next.id).await.unwrap().unwrap().0, next);
+        assert_eq!(*copy.session(REALM, next.id).await.unwrap().unwrap().0, next);
         assert_eq!(events(&copy).len(), position + 1);
         assert!(audit(&copy).is_sound());
     }
@@ -155,7 +155,7 @@ async fn a_backup_holds_what_the_store_holds_and_no_master_key() {
     assert_eq!(fs::metadata(restored).unwrap().permissions().mode() & 0o777, 0o700);
     let copy = open(restored);
     for session in sessions {
-        assert_eq!(copy.session(REALM, session.id).await.unwrap().unwrap().0, session);
+        assert_eq!(*copy.session(REALM, session.id).await.unwrap().unwrap().0, session);
     }
     assert_eq!(copy.derived_key("tokens"), store.derived_key("tokens"));
 }
