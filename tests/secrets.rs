@@ -135,7 +135,9 @@ async fn life(planter: &Planter, receiver: &mut Receiver) -> (Vec<String>, Strin
         .send()
         .await
         .unwrap();
-    let template = json!({ "name": TEMPLATE, "slug": "t", "flow_config": { "steps": [ { "type": "consent", "text": TEMPLATE } ] } });
+    let field = json!({ "name": "nickname", "type": "string", "required": true });
+    let steps = json!([{ "type": "consent", "text": TEMPLATE }, { "type": "data_entry", "fields": [field] }]);
+    let template = json!({ "name": TEMPLATE, "slug": "t", "flow_config": { "steps": steps } });
     planter.done(API_KEY, "POST", "/v1/templates", template).await;
 
     let new = json!({ "metadata": { META_KEY: META_VALUE }, "redirect_url": format!("https://{REDIRECT}.example.com/{REDIRECT}?{QUERY}") });
@@ -196,7 +198,8 @@ async fn errors(planter: &Planter) {
     planter.noise().await;
 }
 
-#[tokio::test]
+/// The server's end is waited for on one thread while the collector answers on another.
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_operator_sees_holds_nothing_that_was_planted() {
     let dir = tempfile::tempdir().unwrap();
     let (data, log) = (dir.path().join("data"), dir.path().join("log"));

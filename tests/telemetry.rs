@@ -8,7 +8,7 @@ mod program;
 use std::path::Path;
 
 use collector::{Collector, attribute, one};
-use program::{BOOTSTRAP_KEY, Program, serve_with_key};
+use program::{BOOTSTRAP_KEY, Program, serve_with_key, vetd};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -41,7 +41,8 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect()
 }
 
-#[tokio::test]
+/// The server's end is waited for on one thread while the collector answers on another.
+#[tokio::test(flavor = "multi_thread")]
 async fn one_tree_of_spans_leads_from_the_caller_to_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let mut collector = Collector::start().await;
@@ -74,7 +75,7 @@ async fn one_tree_of_spans_leads_from_the_caller_to_the_disk() {
     assert_eq!(spans.len(), 6, "{spans:#?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_share_that_is_asked_for_is_traced_and_what_a_caller_traces() {
     let dir = tempfile::tempdir().unwrap();
     let mut collector = Collector::start().await;
@@ -117,9 +118,8 @@ async fn every_log_line_is_json_and_names_the_request_that_it_was_written_for() 
 
     // A disk without space: the session's actor says so, in a task that is not the request's.
     let log = dir.path().join("log");
-    let mut command = serve_with_key(&data);
-    command.args(["--log", "info", "--log-format", "json"]);
-    command.env("VETD_DISK_RESERVE", (1_u64 << 43).to_string());
+    let mut command = vetd(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"]);
+    command.arg(&data).env("VETD_DISK_RESERVE", (1 << 30).to_string());
     let mut server = Program::start_logged(command, &log);
     let address = server.address();
     let cancel = format!("/v1/sessions/{}/cancel", session["id"].as_str().unwrap());
