@@ -90,9 +90,9 @@ async fn a_while() {
 
 /// Creates with an idempotency key; the whole answer.
 async fn create(client: &Client, address: &str, key: &str) -> (u16, bool, String) {
-    let body = json!({ "metadata": { "key": key }, "expires_in": 3_600 }).to_string();
+    let body = json!({ "metadata": { "key": key }, "expires_in": 3_600 });
     let request = client.post(format!("{address}/v1/sessions")).bearer_auth(BOOTSTRAP_KEY);
-    let answer = request.header("idempotency-key", key).body(body).send().await.unwrap();
+    let answer = request.header("idempotency-key", key).json(&body).send().await.unwrap();
     let replayed = answer.headers().contains_key("idempotent-replayed");
     (answer.status().as_u16(), replayed, answer.text().await.unwrap())
 }
@@ -200,7 +200,7 @@ async fn a_server_that_is_killed_meanwhile_leaves_no_backup() {
     let mut server = block_in_place(|| Program::start(serve(&data, 0)));
     let (address, client) = (server.address(), Client::new());
     for number in 0..50 {
-        create(&client, &address, &format!("{number}")).await;
+        assert_eq!(create(&client, &address, &format!("{number}")).await.0, 201);
     }
     let listener = UnixListener::bind(root.join("between.sock")).unwrap();
     let mut command = vetd(&["backup"]);
