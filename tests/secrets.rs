@@ -88,17 +88,23 @@ struct Planter {
 }
 
 impl Planter {
-    async fn send(&self, bearer: &str, method: &str, path: &str, body: impl Into<reqwest::Body>) -> Response {
+    /// `note` makes the idempotency key another one.
+    async fn send(
+        &self,
+        bearer: &str,
+        (method, path, note): (&str, &str, &str),
+        body: impl Into<reqwest::Body>,
+    ) -> Response {
         let request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), self.address.clone() + path);
         let request = request.bearer_auth(bearer).header("content-type", "application/json");
         let request =
             request.header("x-note", HEADER).header("user-agent", HEADER).header("tracestate", "v=qvaxheader");
-        request.header("idempotency-key", format!("{IDEMPOTENCY}{path}")).body(body).send().await.unwrap()
+        request.header("idempotency-key", format!("{IDEMPOTENCY}{path}{note}")).body(body).send().await.unwrap()
     }
 
     /// A request that succeeds.
     async fn done(&self, bearer: &str, method: &str, path: &str, body: Value) -> (Value, String) {
-        let answer = self.send(bearer, method, path, body.to_string()).await;
+        let answer = self.send(bearer, (method, path, ""), body.to_string()).await;
         let id = answer.headers()["kyc-request-id"].to_str().unwrap().to_owned();
         let (status, body) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{method} {path}: {status} {body}");
@@ -107,7 +113,9 @@ impl Planter {
 
     /// A request that is refused.
     async fn refused(&self, status: u16, bearer: &str, method: &str, path: &str, body: impl Into<reqwest::Body>) {
-        let answer = self.send(bearer, method, path, body).await;
+        // Only a conflict is with an earlier use of its key.
+        let note = if status == 409 { "" } else { "refused" };
+        let answer = self.send(bearer, (method, path, note), body).await;
         assert_eq!(answer.status().as_u16(), status, "{method} {path}: {}", answer.text().await.unwrap());
     }
 
