@@ -119,7 +119,7 @@ impl<'a> Object<'a> {
 
     /// Takes a whole number within `range`, if it is there.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<u64>, issues: &mut Issues) -> Option<u64> {
-        let value = self.take(name)?.as_u64().filter(|number| range.contains(number));
+        let value = whole(self.take(name)?).filter(|number| range.contains(number));
         if value.is_none() {
             let message = format!("must be a whole number from {} to {}", range.start(), range.end());
             issues.add(self.path_of(name), message);
@@ -161,5 +161,29 @@ impl<'a> Object<'a> {
             issues.add(self.path_of(name), "is required");
         }
         value
+    }
+}
+
+/// A whole number, however it is written: `60`, `60.0` and `6e1` are one number to JSON.
+fn whole(value: &Value) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let written = || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..EXACT).contains(number));
+    value.as_u64().or_else(|| written().map(|number| number as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        for value in [json!(60), json!(60.0), json!(6e1)] {
+            assert_eq!(whole(&value), Some(60), "{value}");
+        }
+        for value in [json!(60.5), json!(-60), json!(-60.0), json!(1e300), json!("60"), json!(null)] {
+            assert_eq!(whole(&value), None, "{value}");
+        }
     }
 }

@@ -31,7 +31,7 @@ pub enum EventFilter {
 
 /// Every event type of the contract. An endpoint may ask for types that this release does not
 /// write yet.
-const EVENT_TYPES: [&str; 11] = [
+pub const EVENT_TYPES: [&str; 11] = [
     "verification.created",
     "verification.updated",
     "verification.completed",

@@ -15,6 +15,7 @@ use super::auth::Person;
 use super::body::no_fields;
 use super::error::Answer;
 use super::mutation::{Job, Mutation};
+use super::openapi::{example, schemas};
 use super::paths::PathStep;
 use super::query::Params;
 use super::{Front, Shared, reply, sessions, token};
@@ -22,6 +23,14 @@ use super::{Front, Shared, reply, sessions, token};
 /// How long the state stays readable after the session's end, so that the result can be shown.
 const AFTERGLOW: Duration = Duration::from_secs(1800);
 
+/// Get the session
+///
+/// Stays readable for 30 minutes after the session's end, so that the result can be shown.
+#[utoipa::path(
+    get, path = "/iframe/api/session", operation_id = "get_iframe_session", tag = "Iframe",
+    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::iframe_session()))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut params: Params) -> Answer {
     params.take("session_id", |_| Ok(()));
     params.finish()?;
@@ -37,18 +46,56 @@ pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut
     reply::ok(&IframeView::of(&session))
 }
 
+/// Open the session
+///
+/// The page has loaded. A second time changes nothing.
+#[utoipa::path(
+    post, path = "/iframe/api/load", operation_id = "load_iframe_session", tag = "Iframe",
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::iframe_session()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn load(person: Person, mutation: Mutation) -> Answer {
     act(person, mutation, |body| no_fields(&body).map(|()| Ask::Load)).await
 }
 
+/// Submit a step
+///
+/// After the last one the checks run; read the session to see what they say. A step that the flow
+/// does not ask for is `check_not_required`.
+#[utoipa::path(
+    post, path = "/iframe/api/steps/{type}", operation_id = "submit_step", tag = "Iframe",
+    params(("type" = schemas::values::StepKindName, Path, description = "The kind of step.")),
+    request_body(content = Option<schemas::iframe::StepSubmission>, example = json!({ "accepted": true })),
+    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::consented_iframe_session()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state", "check_not_required"]))),
+)]
 pub(super) async fn submit(person: Person, PathStep(step): PathStep, mutation: Mutation) -> Answer {
     act(person, mutation, move |body| Ok(Ask::Submit { step, body })).await
 }
 
+/// Cancel the session
+///
+/// The person does not go on.
+#[utoipa::path(
+    post, path = "/iframe/api/cancel", operation_id = "cancel_iframe_session", tag = "Iframe",
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::canceled_iframe_session()))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn cancel(person: Person, mutation: Mutation) -> Answer {
     act(person, mutation, |body| no_fields(&body).map(|()| Ask::Cancel(CanceledBy::Person))).await
 }
 
+/// Renew the token
+///
+/// Before it ends: within the session's life a page needs a fresh one every half hour.
+#[utoipa::path(
+    post, path = "/iframe/api/token", operation_id = "renew_iframe_token", tag = "Iframe",
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The token.", body = schemas::iframe::IframeToken, example = json!(example::iframe_token()))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn token(person: Person, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {

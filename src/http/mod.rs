@@ -16,6 +16,7 @@ mod limits;
 mod listing;
 mod metrics;
 mod mutation;
+mod openapi;
 mod operator;
 mod page;
 mod paths;
@@ -44,6 +45,7 @@ use token::Tokens;
 use crate::telemetry::HttpMeters;
 
 pub use limits::RateLimits;
+pub use openapi::openapi;
 pub use operator::Facts;
 pub use routes::{Routers, router, routers};
 
@@ -107,6 +109,7 @@ struct Front {
     permits: Arc<Semaphore>,
     limits: Limits,
     registry: Arc<Registry>,
+    document: openapi::Document,
 }
 
 /// How handlers are handed the [`Front`].

@@ -14,6 +14,8 @@ use super::error::Problem;
 const DEFAULT_LIMIT: usize = 10;
 /// The longest part of a foreign name that an error repeats, in characters.
 const NAME_SHOWN: usize = 60;
+/// The latest time that a parameter can name, in unix seconds: the end of the year 9999.
+pub(super) const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Where a page of a list begins. Lists run from the newest to the oldest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +105,8 @@ impl Params {
     /// Takes a time in unix seconds.
     pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
         let message = "must be a time in unix seconds";
-        self.take(name, |text| number(text).map(Timestamp::from_seconds).ok_or_else(|| message.to_owned()))
+        let read = |text: &str| number(text).filter(|second| *second <= LAST_SECOND).map(Timestamp::from_seconds);
+        self.take(name, |text| read(text).ok_or_else(|| message.to_owned()))
     }
 
     /// Takes `starting_after` or `ending_before`.

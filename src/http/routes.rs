@@ -14,7 +14,7 @@ use super::limits::Limits;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, auth, frame, health, iframe, metrics, operator, sessions, templates, test_mode, verifications,
+    api_keys, auth, frame, health, iframe, metrics, openapi, operator, sessions, templates, test_mode, verifications,
     webhook_endpoints, workspace,
 };
 
@@ -45,7 +45,7 @@ fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
-    Arc::new(Front { engine, settings, tokens, permits, limits, registry })
+    Arc::new(Front { engine, settings, tokens, permits, limits, registry, document: openapi::Document::default() })
 }
 
 fn public(front: Shared) -> Router {
@@ -57,7 +57,10 @@ fn public(front: Shared) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&front), frame::admit))
         .merge(if front.settings.shows_metrics { measured() } else { Router::new() })
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready));
+        .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
+        .route("/docs/{file}", get(openapi::file));
     framed(front, routes)
 }
 

@@ -19,11 +19,21 @@ use super::body::no_fields;
 use super::error::{Answer, absent};
 use super::listing::{self, View};
 use super::mutation::{Job, Mutation};
+use super::openapi::{example, schemas};
 use super::paths::PathId;
 use super::query::{NoParams, Params};
 use super::token::SdkToken;
 use super::{Front, Shared, page, reply};
 
+/// Create a session
+///
+/// Makes a session and its verification. Send `iframe_url` to the page in which the person will
+/// prove who they are. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/sessions", operation_id = "create_session", tag = "Sessions",
+    request_body(content = Option<schemas::sessions::SessionCreate>, example = json!(example::session_create())),
+    responses((status = 201, description = "The session, with its token.", body = schemas::sessions::SessionCreated, example = json!(example::session_created()))),
+)]
 pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
@@ -37,12 +47,29 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
         .await
 }
 
+/// List sessions
+///
+/// Newest first. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/sessions", operation_id = "list_sessions", tag = "Sessions",
+    params(schemas::sessions::SessionFilter, schemas::shared::PageSize),
+    responses((status = 200, description = "A page.", body = schemas::sessions::SessionList, example = json!(example::list(&example::session())))),
+)]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, params: Params) -> Answer {
     let view = View::<kind::Session> { status: StatusFilter::Session, session: |id| id, metadata: false };
     let found = listing::page(&front, realm, params, view).await?;
     page::list(found.items.iter().map(SessionView::of).collect(), found.has_more)
 }
 
+/// Get a session
+///
+/// As it stands now, without its token. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/sessions/{id}", operation_id = "get_session", tag = "Sessions",
+    params(("id" = schemas::values::SessionId, Path, description = "The session.")),
+    responses((status = 200, description = "The session.", body = schemas::sessions::Session, example = json!(example::session()))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn get(
     State(front): State<Shared>,
     Tenant(realm): Tenant,
@@ -53,6 +80,16 @@ pub(super) async fn get(
     reply::ok(&SessionView::of(&session))
 }
 
+/// Cancel a session
+///
+/// Allowed until it has ended, also while checks run. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/sessions/{id}/cancel", operation_id = "cancel_session", tag = "Sessions",
+    params(("id" = schemas::values::SessionId, Path, description = "The session.")),
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The session, canceled.", body = schemas::sessions::Session, example = json!(example::canceled_session()))),
+    extensions(("x-error-codes" = json!(["not_found", "verification_not_cancelable"]))),
+)]
 pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
@@ -62,6 +99,17 @@ pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Sessi
         .await
 }
 
+/// Renew a session's token
+///
+/// A fresh `sdk_token` for a session that lives: the person changed device, or came back after half
+/// an hour. The old one stays valid until its own end. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/sessions/{id}/token", operation_id = "renew_session_token", tag = "Sessions",
+    params(("id" = schemas::values::SessionId, Path, description = "The session.")),
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The token.", body = schemas::sessions::SessionToken, example = json!(example::session_token()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn token(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {

@@ -12,10 +12,21 @@ use super::auth::Tenant;
 use super::body::no_fields;
 use super::error::Answer;
 use super::mutation::{Job, Mutation};
+use super::openapi::{example, schemas};
 use super::paths::{PathId, PathNumber};
 use super::query::{NoParams, Params};
 use super::{Shared, page, reply};
 
+/// Create a template
+///
+/// Makes a draft; publish it before sessions can use it. A workspace has at most 1,000 templates in
+/// each mode. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/templates", operation_id = "create_template", tag = "Templates",
+    request_body(content = schemas::templates::TemplateCreate, example = json!(example::template_create())),
+    responses((status = 201, description = "The template.", body = schemas::templates::Template, example = json!(example::draft_template()))),
+    extensions(("x-error-codes" = json!(["invalid_state"]))),
+)]
 pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
@@ -25,6 +36,14 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
         .await
 }
 
+/// List templates
+///
+/// Newest first. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/templates", operation_id = "list_templates", tag = "Templates",
+    params(schemas::templates::TemplateFilter, schemas::shared::PageSize),
+    responses((status = 200, description = "A page.", body = schemas::templates::TemplateList, example = json!(example::list(&example::template())))),
+)]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut params: Params) -> Answer {
     let status = params.take("status", |text| match text {
         "draft" | "published" | "archived" => Ok(text.to_owned()),
@@ -54,6 +73,15 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut
     page::list(views, has_more)
 }
 
+/// Get a template
+///
+/// With its draft. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/templates/{id}", operation_id = "get_template", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
+    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn get(
     State(front): State<Shared>,
     Tenant(realm): Tenant,
@@ -63,23 +91,77 @@ pub(super) async fn get(
     reply::ok(&json(&front.engine.template(realm, id).await?))
 }
 
+/// Edit a template
+///
+/// Changes name, slug or draft. Sessions see a new draft once it is published. Needs the scope
+/// `write`.
+#[utoipa::path(
+    patch, path = "/v1/templates/{id}", operation_id = "update_template", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
+    request_body(content = Option<schemas::templates::TemplateUpdate>, example = json!(example::template_update())),
+    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn patch(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
     change(realm, id, mutation, |body| Ok(TemplateCommand::Patch(Box::new(TemplatePatch::parse(body)?)))).await
 }
 
+/// Publish a template
+///
+/// Freezes the draft as the next version, which new sessions take from now on. Needs the scope
+/// `write`.
+#[utoipa::path(
+    post, path = "/v1/templates/{id}/publish", operation_id = "publish_template", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn publish(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
     change(realm, id, mutation, |body| no_fields(body).map(|()| TemplateCommand::Publish)).await
 }
 
+/// Go back to an earlier version
+///
+/// New sessions take that version again; the draft stays as it is. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/templates/{id}/rollback", operation_id = "rollback_template", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
+    request_body(content = schemas::templates::TemplateRollback, example = json!({ "version": 3 })),
+    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn rollback(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
     change(realm, id, mutation, TemplateCommand::parse_rollback).await
 }
 
+/// Archive a template
+///
+/// Takes it out of use for good; sessions made from it go on. The default cannot be archived. A
+/// second time changes nothing. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/templates/{id}/archive", operation_id = "archive_template", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::archived_template()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn archive(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
     // Whether it is the default is the engine's to know.
     change(realm, id, mutation, |body| no_fields(body).map(|()| TemplateCommand::Archive { is_default: false })).await
 }
 
+/// Make a template the default
+///
+/// Sessions of this mode that name no template take it. It must have a published version. Needs the
+/// scope `write`.
+#[utoipa::path(
+    post, path = "/v1/templates/{id}/default", operation_id = "make_template_default", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::default_template()))),
+    extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
+)]
 pub(super) async fn make_default(
     Tenant(realm): Tenant,
     PathId(id): PathId<kind::Template>,
@@ -93,6 +175,15 @@ pub(super) async fn make_default(
         .await
 }
 
+/// List a template's versions
+///
+/// The highest first. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/templates/{id}/versions", operation_id = "list_template_versions", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template."), schemas::templates::VersionPlace, schemas::shared::PageSize),
+    responses((status = 200, description = "A page.", body = schemas::templates::TemplateVersionList, example = json!(example::list(&example::template_version())))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn versions(
     State(front): State<Shared>,
     Tenant(realm): Tenant,
@@ -110,6 +201,15 @@ pub(super) async fn versions(
     page::list(versions.iter().map(|version| template::version_to_json(version, published)).collect(), has_more)
 }
 
+/// Get a version of a template
+///
+/// It never changes. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/templates/{id}/versions/{n}", operation_id = "get_template_version", tag = "Templates",
+    params(("id" = schemas::values::TemplateId, Path, description = "The template."), ("n" = u32, Path, description = "The version's number.", minimum = 1, maximum = 10_000)),
+    responses((status = 200, description = "The version.", body = schemas::templates::TemplateVersion, example = json!(example::template_version()))),
+    extensions(("x-error-codes" = json!(["not_found"]))),
+)]
 pub(super) async fn version(
     State(front): State<Shared>,
     Tenant(realm): Tenant,

@@ -9,6 +9,7 @@ use vetd_model::{ErrorCode, Realm, simulate};
 use super::auth::Tenant;
 use super::error::{Answer, Problem};
 use super::mutation::{Job, Mutation};
+use super::openapi::{example, schemas};
 use super::paths::PathId;
 use super::{Shared, sessions};
 
@@ -27,6 +28,17 @@ impl FromRequestParts<Shared> for TestTenant {
     }
 }
 
+/// Walk a session through without a browser
+///
+/// With a test key only. Does the actions in their order, all of them or none, runs the checks, and
+/// answers once everything has happened; so a CI reaches every branch. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/test/sessions/{id}/simulate", operation_id = "simulate_session", tag = "Test mode",
+    params(("id" = schemas::values::SessionId, Path, description = "The session.")),
+    request_body(content = schemas::sessions::Simulation, example = json!({ "actions": ["load", "submit"] })),
+    responses((status = 200, description = "The session.", body = schemas::sessions::Session, example = json!(example::completed_session()))),
+    extensions(("x-error-codes" = json!(["not_found", "verification_not_cancelable", "invalid_state", "check_not_required"]))),
+)]
 pub(super) async fn simulate(
     TestTenant(realm): TestTenant,
     PathId(id): PathId<kind::Session>,

@@ -13,10 +13,19 @@ use super::body::no_fields;
 use super::error::{Answer, absent};
 use super::listing::{self, View};
 use super::mutation::{Job, Mutation};
+use super::openapi::{example, schemas};
 use super::paths::PathId;
 use super::query::{NoParams, Params};
 use super::{Shared, page, reply};
 
+/// List verifications
+///
+/// Newest first. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/verifications", operation_id = "list_verifications", tag = "Verifications",
+    params(schemas::verifications::VerificationFilter, schemas::shared::PageSize),
+    responses((status = 200, description = "A page.", body = schemas::verifications::VerificationList, example = json!(example::list(&example::verification())))),
+)]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, params: Params) -> Answer {
     let view = View { status: StatusFilter::Verification, session: Id::<kind::Verification>::session, metadata: true };
     let found = listing::page(&front, realm, params, view).await?;
@@ -25,6 +34,15 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, par
     page::list(shapes.collect(), found.has_more)
 }
 
+/// Get a verification
+///
+/// With every check, the person's data and the media. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/verifications/{id}", operation_id = "get_verification", tag = "Verifications",
+    params(("id" = schemas::values::VerificationId, Path, description = "The verification.")),
+    responses((status = 200, description = "The verification.", body = schemas::verifications::VerificationDetail, example = json!(example::verification_detail()))),
+    extensions(("x-error-codes" = json!(["verification_not_found"]))),
+)]
 pub(super) async fn get(
     State(front): State<Shared>,
     Tenant(realm): Tenant,
@@ -35,6 +53,16 @@ pub(super) async fn get(
     reply::ok(&DetailShape::new(&session, &Moment::of(&session)))
 }
 
+/// Cancel a verification
+///
+/// The same act as to cancel its session. Needs the scope `write`.
+#[utoipa::path(
+    post, path = "/v1/verifications/{id}/cancel", operation_id = "cancel_verification", tag = "Verifications",
+    params(("id" = schemas::values::VerificationId, Path, description = "The verification.")),
+    request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
+    responses((status = 200, description = "The verification, canceled.", body = schemas::verifications::VerificationDetail, example = json!(example::canceled_verification()))),
+    extensions(("x-error-codes" = json!(["verification_not_found", "verification_not_cancelable"]))),
+)]
 pub(super) async fn cancel(
     Tenant(realm): Tenant,
     PathId(id): PathId<kind::Verification>,

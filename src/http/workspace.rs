@@ -10,15 +10,31 @@ use vetd_model::{Realm, Timestamp, WorkspaceId};
 use super::auth::Tenant;
 use super::error::Answer;
 use super::mutation::{Job, Mutation};
+use super::openapi::{example, schemas};
 use super::query::NoParams;
 use super::{Shared, reply};
 
+/// Get the workspace
+///
+/// The one that the key opens. Needs the scope `read`.
+#[utoipa::path(
+    get, path = "/v1/workspace", operation_id = "get_workspace", tag = "Workspace",
+    responses((status = 200, description = "The workspace.", body = schemas::access::Workspace, example = json!(example::workspace()))),
+)]
 pub(super) async fn get(State(front): State<Shared>, Tenant(realm): Tenant, _: NoParams) -> Answer {
     let workspace = front.engine.workspace(realm.workspace)?;
     let origins = front.engine.allowed_origins(realm).await?;
     reply::ok(&WorkspaceView::of(&workspace, realm, &origins))
 }
 
+/// Change the workspace
+///
+/// Needs the scope `write`.
+#[utoipa::path(
+    patch, path = "/v1/workspace", operation_id = "update_workspace", tag = "Workspace",
+    request_body(content = Option<schemas::access::WorkspaceUpdate>, example = json!(example::workspace_update())),
+    responses((status = 200, description = "The workspace.", body = schemas::access::Workspace, example = json!(example::workspace()))),
+)]
 pub(super) async fn patch(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {

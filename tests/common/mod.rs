@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
 
+pub mod contract;
 pub mod faulty_disk;
 pub mod steps;
 pub mod world;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Request, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -126,11 +127,14 @@ impl TestApp {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (request, sent) = copied(request).await;
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         let answer = Answer { status: parts.status, headers: parts.headers, body };
         answer.check_envelope();
+        contract::check(&method, &path, sent.as_ref(), &answer);
         answer
     }
 
@@ -254,6 +258,16 @@ pub fn request(bearer: &str, method: &str, path: &str, body: impl Into<Body>) ->
         .header("content-type", "application/json")
         .body(body.into())
         .unwrap()
+}
+
+/// The request, and a copy of its body if that is there already.
+async fn copied(request: Request<Body>) -> (Request<Body>, Option<Bytes>) {
+    if request.body().size_hint().exact().is_none() {
+        return (request, None);
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    (Request::from_parts(parts, Body::from(bytes.clone())), Some(bytes))
 }
 
 fn bodyless(bearer: &str, path: &str) -> Request<Body> {

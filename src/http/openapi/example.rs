@@ -1,0 +1,236 @@
+//! Example bodies. The tests hold them against the schemas.
+
+use serde_json::{Value, json};
+
+/// The characters of the identifiers in examples.
+pub(super) const ID: &str = "01jd7w0c8ze5tb9n3m6qk4v2ah";
+const CREATED: u64 = 1_763_800_000;
+
+/// An identifier of the kind with this prefix.
+pub(super) fn id(prefix: &str) -> String {
+    format!("{prefix}_{ID}")
+}
+
+pub(in crate::http) fn session_create() -> Value {
+    json!({
+        "template_slug": "kyc-basic", "metadata": { "customer_id": "cus_123" },
+        "redirect_url": "https://yourapp.example.com/kyc/complete", "expires_in": 1800,
+    })
+}
+
+pub(in crate::http) fn session() -> Value {
+    json!({
+        "id": id("ses"), "object": "session", "status": "requires_input", "livemode": false,
+        "verification_id": id("ver"), "template_id": id("tpl"), "template_slug": "kyc-basic", "template_version": 3,
+        "metadata": { "customer_id": "cus_123" }, "redirect_url": "https://yourapp.example.com/kyc/complete",
+        "last_error": null, "created": CREATED, "expires_at": CREATED + 1800,
+    })
+}
+
+pub(in crate::http) fn session_created() -> Value {
+    let mut session = with(session(), "status", "created");
+    session = with(session, "sdk_token", TOKEN);
+    with(session, "iframe_url", iframe_url())
+}
+
+pub(in crate::http) fn session_token() -> Value {
+    json!({ "sdk_token": TOKEN, "iframe_url": iframe_url(), "expires_at": CREATED + 1800 })
+}
+
+pub(in crate::http) fn canceled_session() -> Value {
+    with(session(), "status", "canceled")
+}
+
+pub(in crate::http) fn completed_session() -> Value {
+    with(session(), "status", "completed")
+}
+
+pub(in crate::http) fn verification() -> Value {
+    json!({
+        "id": id("ver"), "object": "verification", "session_id": id("ses"), "status": "completed", "livemode": false,
+        "template_id": id("tpl"), "template_slug": "kyc-basic", "template_version": 3,
+        "metadata": { "customer_id": "cus_123" }, "last_error": null, "attempts": 1, "created": CREATED,
+        "updated": CREATED + 90, "decided_at": CREATED + 90, "expires_at": CREATED + 1800, "redacted_at": null,
+        "review": null,
+    })
+}
+
+pub(in crate::http) fn verification_detail() -> Value {
+    let check = json!({
+        "id": id("chk"), "type": "data_completeness", "status": "passed", "code": null, "message": null, "score": 1.0,
+        "details": {}, "started": CREATED + 89, "finished": CREATED + 90,
+    });
+    let field = |value: &str| json!({ "value": value, "source": "typed", "confidence": 1.0 });
+    let mut detail = with(verification(), "checks", json!([check]));
+    detail = with(detail, "fields", json!({ "first_name": field("ANNA MARIA"), "last_name": field("ERIKSSON") }));
+    with(detail, "media", json!([]))
+}
+
+pub(in crate::http) fn canceled_verification() -> Value {
+    let canceled = with(verification(), "status", "canceled");
+    let mut detail = with(with(canceled, "attempts", 0), "checks", json!([]));
+    detail = with(detail, "fields", json!({}));
+    with(detail, "media", json!([]))
+}
+
+pub(in crate::http) fn template_create() -> Value {
+    json!({ "name": "Know your customer", "slug": "kyc-basic", "flow_config": flow_config() })
+}
+
+pub(in crate::http) fn template_update() -> Value {
+    json!({ "name": "Know your customer, adults" })
+}
+
+pub(in crate::http) fn template() -> Value {
+    json!({
+        "id": id("tpl"), "object": "template", "name": "Know your customer", "slug": "kyc-basic", "status": "published",
+        "livemode": false, "is_default": false, "published_version": 3, "latest_version": 3,
+        "flow_config": full_flow_config(), "created": CREATED, "updated": CREATED + 60, "archived_at": null,
+    })
+}
+
+pub(in crate::http) fn draft_template() -> Value {
+    let draft = with(with(template(), "status", "draft"), "published_version", Value::Null);
+    with(draft, "latest_version", 0)
+}
+
+pub(in crate::http) fn default_template() -> Value {
+    with(template(), "is_default", true)
+}
+
+pub(in crate::http) fn archived_template() -> Value {
+    with(with(template(), "status", "archived"), "archived_at", CREATED + 60)
+}
+
+pub(in crate::http) fn template_version() -> Value {
+    json!({
+        "object": "template_version", "template_id": id("tpl"), "version": 3, "is_published": true,
+        "flow_config": full_flow_config(), "created": CREATED + 60,
+    })
+}
+
+fn flow_config() -> Value {
+    json!({
+        "steps": [
+            { "type": "consent", "text": "I agree that my data is used to verify my identity." },
+            { "type": "data_entry", "fields": [
+                { "name": "first_name", "type": "string", "required": true },
+                { "name": "last_name", "type": "string", "required": true },
+                { "name": "date_of_birth", "type": "date", "required": true },
+            ] },
+        ],
+        "checks": [
+            { "type": "data_completeness", "on_fail": "retry", "on_review": "review" },
+            { "type": "age", "on_fail": "fail", "on_review": "review", "min_age": 18 },
+        ],
+    })
+}
+
+fn full_flow_config() -> Value {
+    let mut flow = with(with(flow_config(), "max_attempts", 3), "ttl_seconds", 1800);
+    flow = with(with(flow, "theme", json!({})), "locales", json!(["en"]));
+    with(flow, "strings", json!({}))
+}
+
+pub(in crate::http) fn api_key_create() -> Value {
+    json!({ "name": "CI", "scopes": ["read", "write"], "expires_in": 7_776_000 })
+}
+
+pub(in crate::http) fn api_key() -> Value {
+    json!({
+        "id": id("key"), "object": "api_key", "livemode": false, "name": "CI", "prefix": "ak_test_Ab3dEf",
+        "scopes": ["read", "write"], "created": CREATED, "expires_at": CREATED + 7_776_000, "last_used_at": null,
+        "revoked_at": null,
+    })
+}
+
+pub(in crate::http) fn api_key_created() -> Value {
+    with(api_key(), "key", "ak_test_Ab3dEfGh1jKlMn0pQrStUvWx")
+}
+
+pub(in crate::http) fn api_key_revoked() -> Value {
+    with(api_key(), "revoked_at", CREATED + 60)
+}
+
+pub(in crate::http) fn workspace_update() -> Value {
+    json!({ "allowed_origins": ["https://shop.example.com"] })
+}
+
+pub(in crate::http) fn workspace() -> Value {
+    json!({
+        "id": "ws_1", "object": "workspace", "livemode": false, "name": "default",
+        "allowed_origins": ["https://shop.example.com"], "live_activated": false, "created": CREATED,
+    })
+}
+
+pub(in crate::http) fn endpoint_create() -> Value {
+    json!({ "url": "https://hooks.example.com/vetd", "events": ["*"], "description": "Production" })
+}
+
+pub(in crate::http) fn endpoint_update() -> Value {
+    json!({ "events": ["verification.completed", "verification.failed"] })
+}
+
+pub(in crate::http) fn endpoint() -> Value {
+    json!({
+        "id": id("we"), "object": "webhook_endpoint", "url": "https://hooks.example.com/vetd", "events": ["*"],
+        "description": "Production", "ordering": "session", "livemode": false, "status": "enabled", "disabled_at": null,
+        "created": CREATED, "updated": CREATED,
+    })
+}
+
+pub(in crate::http) fn endpoint_created() -> Value {
+    with(endpoint(), "secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")
+}
+
+pub(in crate::http) fn endpoint_deleted() -> Value {
+    json!({ "id": id("we"), "object": "webhook_endpoint", "deleted": true })
+}
+
+pub(in crate::http) fn iframe_session() -> Value {
+    json!({
+        "object": "iframe_session", "session_id": id("ses"), "status": "requires_input", "livemode": false,
+        "steps": [
+            { "type": "consent", "text": "I agree that my data is used to verify my identity.", "state": "current" },
+            { "type": "data_entry", "state": "pending", "fields": [
+                { "name": "first_name", "type": "string", "required": true },
+            ] },
+        ],
+        "next_step": "consent", "attempts": 0, "max_attempts": 3, "last_error": null, "expires_at": CREATED + 1800,
+        "theme": {}, "locales": ["en"], "strings": {}, "redirect_url": null,
+    })
+}
+
+pub(in crate::http) fn consented_iframe_session() -> Value {
+    let mut session = with(with(iframe_session(), "status", "in_progress"), "next_step", "data_entry");
+    session["steps"][0]["state"] = json!("accepted");
+    session["steps"][1]["state"] = json!("current");
+    session
+}
+
+pub(in crate::http) fn canceled_iframe_session() -> Value {
+    let mut session = with(with(iframe_session(), "status", "canceled"), "next_step", Value::Null);
+    session["steps"][0]["state"] = json!("pending");
+    with(session, "redirect_url", "https://yourapp.example.com/kyc/complete")
+}
+
+pub(in crate::http) fn iframe_token() -> Value {
+    json!({ "sdk_token": TOKEN, "expires_at": CREATED + 1800 })
+}
+
+/// A page with this one item.
+pub(in crate::http) fn list(item: &Value) -> Value {
+    json!({ "object": "list", "data": [item], "has_more": false })
+}
+
+/// Has the shape of a token, and opens nothing.
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl";
+
+fn iframe_url() -> String {
+    format!("https://verify.example.com/iframe?session_id={}&token={TOKEN}", id("ses"))
+}
+
+fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    object[name] = value.into();
+    object
+}

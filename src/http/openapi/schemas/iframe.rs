@@ -1,0 +1,111 @@
+//! What the person's page reads and sends.
+
+use std::collections::HashMap;
+
+use utoipa::ToSchema;
+
+use super::shared::{LastError, NoFields};
+use super::templates::{FieldSpec, Locale};
+use super::values::{
+    Country, CountryFilter, DocumentKindName, FreeObject, Link, SessionId, SessionStatus, StepKindName, Timestamp,
+};
+
+/// The session as the page needs it: nothing of the tenant's, nothing that was typed.
+#[derive(ToSchema)]
+pub(in crate::http) struct IframeSession {
+    #[schema(pattern = "^iframe_session$", example = "iframe_session")]
+    object: String,
+    session_id: SessionId,
+    status: SessionStatus,
+    /// False for what was made with a test key.
+    livemode: bool,
+    /// The steps in their order, each as the template writes it, with its `state`.
+    steps: Vec<IframeStep>,
+    /// The step to give next, while it is the person's turn.
+    next_step: Option<StepKindName>,
+    /// How many runs of checks have begun.
+    attempts: u32,
+    #[schema(minimum = 1, maximum = 10)]
+    max_attempts: u32,
+    last_error: Option<LastError>,
+    expires_at: Timestamp,
+    theme: FreeObject,
+    locales: Vec<Locale>,
+    strings: FreeObject,
+    /// Where the person goes now; only once the session has ended.
+    redirect_url: Option<Link>,
+}
+
+/// What a step of the flow asks for, and where it stands.
+#[derive(ToSchema)]
+pub(in crate::http) struct IframeStep {
+    r#type: StepKindName,
+    state: IframeStepState,
+    /// `consent`: what the person agrees to.
+    #[schema(nullable = false)]
+    text: Option<String>,
+    /// `data_entry`: the fields to type.
+    #[schema(nullable = false)]
+    fields: Option<Vec<FieldSpec>>,
+    /// `document_upload`: the kinds that are taken.
+    #[schema(nullable = false)]
+    documents: Option<Vec<DocumentKindName>>,
+    /// `document_upload`: the issuing countries that are taken.
+    #[schema(nullable = false)]
+    countries: Option<CountryFilter>,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum IframeStepState {
+    /// It has been given.
+    Accepted,
+    /// It is the next to give.
+    Current,
+    /// It comes later.
+    Pending,
+}
+
+/// What the person gives; which of these, the step's kind says.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(in crate::http) enum StepSubmission {
+    Consent(ConsentSubmission),
+    DataEntry(DataEntrySubmission),
+    DocumentUpload(DocumentSubmission),
+    Picture(NoFields),
+}
+
+/// For `consent`.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ConsentSubmission {
+    /// True; to decline, cancel the session.
+    accepted: bool,
+}
+
+/// For `data_entry`.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct DataEntrySubmission {
+    /// The step's fields by their names.
+    fields: HashMap<String, Option<String>>,
+}
+
+/// For `document_upload`.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct DocumentSubmission {
+    document: DocumentKindName,
+    /// The issuing country.
+    country: Country,
+}
+
+/// A fresh token of the same session.
+#[derive(ToSchema)]
+pub(in crate::http) struct IframeToken {
+    /// Replaces the one in use. A secret.
+    sdk_token: String,
+    /// When it ends.
+    expires_at: Timestamp,
+}

@@ -1,0 +1,176 @@
+//! Single values: identifiers, times, names of states. Their patterns, names and limits are the
+//! model's.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+use vetd_model::check::{CheckKind, CheckStatus};
+use vetd_model::flow::{DocumentKind, FieldKind, StepKind};
+use vetd_model::id::{Kind, kind};
+use vetd_model::new_session::{KEY_LIMIT, METADATA_LIMIT, VALUE_LIMIT};
+use vetd_model::template::{NAME_LIMIT, SLUG_LIMIT};
+use vetd_model::verdict::{OnFail as OnFailRule, OnReview as OnReviewRule};
+use vetd_model::webhook::EVENT_TYPES;
+use vetd_model::{ErrorCode, Status, country};
+
+use super::super::super::query::LAST_SECOND;
+
+macro_rules! values {
+    ($($name:ident = $schema:expr;)*) => {
+        $(pub(in crate::http) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $schema.into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        })*
+
+        /// All of them, for the document's list of schemas.
+        pub(in crate::http::openapi) fn all() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
+            vec![$(($name::name(), $name::schema())),*]
+        }
+    };
+}
+
+values! {
+    SessionId = id::<kind::Session>("A session. It shares its characters with its verification.");
+    VerificationId = id::<kind::Verification>("A verification. It shares its characters with its session.");
+    TemplateId = id::<kind::Template>("A template.");
+    CheckId = id::<kind::Check>("One result of one check.");
+    EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
+    ApiKeyId = id::<kind::ApiKey>("An API key, which is not the key itself.");
+    RequestId = id::<kind::Request>("One request. Tell it to the server's operator, whose logs name it.");
+    Timestamp = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .description(Some("A time in unix seconds (UTC)."))
+        .minimum(Some(0))
+        .maximum(Some(LAST_SECOND))
+        .examples([json!(1_763_800_000)]);
+    SessionStatus = names(Status::ALL.map(Status::as_str),
+        "`created`: made, not opened yet. `requires_input`: the person's turn. `in_progress`: from the first accepted \
+         step on, and while checks run. `completed`: all checks passed. `failed`: a check failed decisively, or the \
+         attempts are used up. `requires_review`: somebody of the tenant must decide. `canceled`: ended by the person \
+         or the tenant. `expired`: the time ran out. The last six are final for the session.");
+    StepKindName = names(StepKind::ALL.map(StepKind::as_str), "A kind of step.");
+    FieldKindName = names([FieldKind::String, FieldKind::Date, FieldKind::Country].map(FieldKind::as_str),
+        "`string`: text of at most 200 characters. `date`: a day, `YYYY-MM-DD`. `country`: a code of ISO 3166-1 alpha-2.");
+    DocumentKindName = names(DocumentKind::ALL.map(DocumentKind::as_str), "A kind of document.");
+    CheckKindName = names(CheckKind::ALL.map(CheckKind::as_str), "A check of this release.");
+    CheckStatusName = names(
+        [CheckStatus::Passed, CheckStatus::Failed, CheckStatus::NeedsReview, CheckStatus::Pending, CheckStatus::Skipped]
+            .map(CheckStatus::as_str),
+        "`passed`: the evidence holds. `failed`: it does not. `needs_review`: a person must say. `pending`: it has not \
+         ended. `skipped`: it had nothing to look at, or its answer was not needed any more.");
+    OnFail = names([OnFailRule::Fail, OnFailRule::Review, OnFailRule::Retry].map(OnFailRule::as_str),
+        "What a failed check means: the session fails, somebody reviews it, or the person tries again.");
+    OnReview = names([OnReviewRule::Review, OnReviewRule::Fail, OnReviewRule::Retry].map(OnReviewRule::as_str),
+        "What a check in doubt means: somebody reviews the session, it fails, or the person tries again.");
+    TemplateStatus = names(["draft", "published", "archived"],
+        "`draft`: never published. `published`: new sessions can use it. `archived`: out of use for good.");
+    EndpointStatus = names(["enabled", "disabled"], "Whether deliveries are sent.");
+    Ordering = names(["session", "none"],
+        "`session`: the next event of a session waits for the one before it. `none`: it does not.");
+    EventType = names(EVENT_TYPES,
+        "A type of event. `verification.updated` tells of moves that have no type of their own.");
+    Code = names(ErrorCode::ALL.iter().map(|code| code.as_str()), "Stable: a code never changes its meaning.");
+    TemplateName = text("For people.", 1, NAME_LIMIT)
+        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
+        .examples([json!("Know your customer")]);
+    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` is taken.", 1, SLUG_LIMIT)
+        .pattern(Some("^[a-z0-9_][a-z0-9_-]*$"))
+        .examples([json!("kyc-basic")]);
+    Link = url("An address.");
+    RedirectUrl = url("Where the person goes afterwards: https; http on loopback hosts and with a test key. Without \
+                       spaces.").max_length(Some(2_000)).examples([json!("https://yourapp.example.com/kyc/complete")]);
+    WebhookUrl = url("Where events are sent: https, without credentials or fragment. With a test key, on a server that \
+                      listens on loopback, also http on loopback.")
+        .max_length(Some(2_000))
+        .examples([json!("https://hooks.example.com/vetd")]);
+    Metadata = metadata();
+    Country = names(country::all(), "A country's code of ISO 3166-1 alpha-2.");
+    TestOutcome = test_outcome();
+    FreeObject = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .description(Some("JSON of your own. Whole numbers up to 9007199254740991."));
+    CountryFilter = all_or_some(
+        list(Country::schema(), 249),
+        "Codes of ISO 3166-1 alpha-2, or `[\"*\"]` for every country.",
+    );
+    EventFilter = all_or_some(
+        list(EventType::schema(), EVENT_TYPES.len()).unique_items(true),
+        "Which events are sent here; `[\"*\"]` is every one, also those of later releases.",
+    );
+}
+
+fn id<K: Kind>(meaning: &str) -> ObjectBuilder {
+    let prefix = K::PREFIX;
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$")))
+        .description(Some(meaning))
+        .examples([json!(format!("{prefix}_{}", super::super::example::ID))])
+}
+
+fn url(meaning: &str) -> ObjectBuilder {
+    let format = SchemaFormat::Custom("uri".to_owned());
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).description(Some(meaning))
+}
+
+fn names(names: impl IntoIterator<Item = &'static str>, meaning: &str) -> ObjectBuilder {
+    let names = names.into_iter().map(Value::from);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).description(Some(meaning))
+}
+
+fn text(meaning: &str, least: usize, most: usize) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(meaning));
+    text.min_length(Some(least)).max_length(Some(most))
+}
+
+fn list(item: RefOr<Schema>, most: usize) -> ArrayBuilder {
+    ArrayBuilder::new().items(item).min_items(Some(1)).max_items(Some(most))
+}
+
+/// A list of names, or the star alone.
+fn all_or_some(some: ArrayBuilder, meaning: &str) -> OneOfBuilder {
+    let all = list(names(["*"], "Every one.").into(), 1);
+    OneOfBuilder::new().item(all).item(some).description(Some(meaning)).examples([json!(["*"])])
+}
+
+fn metadata() -> ObjectBuilder {
+    let value = ObjectBuilder::new().schema_type(Type::String).max_length(Some(VALUE_LIMIT)).build();
+    let key = ObjectBuilder::new().schema_type(SchemaType::AnyValue).min_length(Some(1)).max_length(Some(KEY_LIMIT));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .max_properties(Some(METADATA_LIMIT))
+        .property_names(Some(Schema::Object(key.build())))
+        .additional_properties(Some(AdditionalProperties::RefOr(value.into())))
+        .description(Some("Your own labels. Verifications can be found by them. Nothing personal belongs here."))
+        .examples([json!({ "customer_id": "cus_123" })])
+}
+
+fn test_outcome() -> ObjectBuilder {
+    let checks = CheckKind::ALL.map(CheckKind::as_str).join("|");
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!(
+            "^(completed|failed|failed:({checks}):[a-z0-9_]{{1,64}}|requires_review|expired|retry_then_completed)$"
+        )))
+        .description(Some(
+            "With a test key only: what the checks will say, whatever is submitted. `failed:<check>:<code>` lets that \
+             check fail with that code; the flow must have it. `expired`: the submit is accepted, the checks never \
+             finish and the session expires at once. `retry_then_completed`: the first submit goes back to \
+             `requires_input`, the second completes.",
+        ))
+        .examples([json!("failed:age:under_age")])
+}
