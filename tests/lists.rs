@@ -229,8 +229,8 @@ async fn by_time_of_creation() {
             (format!("&created[gte]={from}&created[lt]={from}"), Vec::new()),
             ("&created[gte]=0".to_owned(), field.ids(|_| true)),
             ("&created[lt]=0".to_owned(), Vec::new()),
-            (format!("&created[gte]={}", LAST_SECOND), Vec::new()),
-            (format!("&created[lt]={}", LAST_SECOND), field.ids(|_| true)),
+            (format!("&created[gte]={LAST_SECOND}"), Vec::new()),
+            (format!("&created[lt]={LAST_SECOND}"), field.ids(|_| true)),
         ] {
             assert_eq!(walk_down(&app, list, prefix, &filter, 4).await, expected, "{list} {filter}");
         }
