@@ -12,17 +12,20 @@ use crate::api::{Handle, StoreError, StoredSession};
 type Key = (Realm, SessionId);
 
 /// The sessions, never one that is not durable and never one that has a durable successor.
-pub(crate) struct Recent(Cache<Key, StoredSession>);
+pub(crate) struct Recent(Option<Cache<Key, StoredSession>>);
 
 impl Recent {
-    /// Keeps so many sessions; one takes one to three kB.
+    /// Keeps so many sessions, or none; one takes one to three kB.
     pub(crate) fn new(sessions: usize) -> Self {
-        Self(Cache::new(sessions))
+        // A cache too small for one would not see that a newer one was put.
+        Self((sessions > 0).then(|| Cache::new(sessions)))
     }
 
     /// This is how the session stands now. A read of it that has begun before gives way.
     pub(crate) fn put(&self, session: Arc<Session>, handle: Handle) {
-        self.0.insert((session.realm, session.id), (session, handle));
+        if let Some(cache) = &self.0 {
+            cache.insert((session.realm, session.id), (session, handle));
+        }
     }
 
     /// The session, read if it is not here. What is read while a newer one is put is handed to
@@ -35,22 +38,26 @@ impl Recent {
         key: Key,
         read: impl FnOnce() -> Result<Option<(Session, Handle)>, StoreError>,
     ) -> Result<Option<StoredSession>, StoreError> {
-        match self.0.get_value_or_guard(&key, None) {
+        let read = || Ok(read()?.map(|(session, handle)| (Arc::new(session), handle)));
+        let Some(cache) = &self.0 else { return read() };
+        match cache.get_value_or_guard(&key, None) {
             GuardResult::Value(found) => Ok(Some(found)),
             GuardResult::Guard(place) => {
-                let found = read()?.map(|(session, handle)| (Arc::new(session), handle));
+                let found = read()?;
                 if let Some(found) = &found {
                     // Refused if the place was taken or cleared meanwhile.
                     let _ = place.insert(found.clone());
                 }
                 Ok(found)
             }
-            GuardResult::Timeout => Ok(read()?.map(|(session, handle)| (Arc::new(session), handle))),
+            GuardResult::Timeout => read(),
         }
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&self) {
-        self.0.clear();
+        if let Some(cache) = &self.0 {
+            cache.clear();
+        }
     }
 }
