@@ -78,6 +78,7 @@ scenario create-64 create -c 64
 scenario create-256 create -c 256
 scenario create-256-at-2000 create -c 256 --rate 2000
 scenario read-64 read -c 64
+scenario read-64-of-50000 read -c 64 --spread 50000
 scenario replay-64 replay -c 64
 scenario mixed-64 mixed -c 64
 scenario lifecycle-64 lifecycle -c 64

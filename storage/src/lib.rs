@@ -18,7 +18,7 @@ mod group;
 mod keyring;
 mod keys;
 mod list;
-#[cfg(feature = "measure")]
+#[doc(hidden)]
 pub mod measure;
 mod meters;
 mod open;

@@ -1,4 +1,4 @@
-//! For benchmarks: records as they are encoded and read, without a store around them.
+//! For benches/micro alone: records as they are encoded and read, without a store around them.
 
 use vetd_model::event::Event;
 use vetd_model::{Realm, Session};

@@ -2,6 +2,7 @@
 //! as many operations as go (closed loop) or as many as are due (open loop).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -112,16 +113,26 @@ pub async fn load(name: &str, server: &Server, stock: &Arc<Stock>, course: Cours
     over.store(true, Ordering::Relaxed);
     let due = pacer.map_or(Ok(0), thread::JoinHandle::join).map_err(|_| Failure::other("the pacer failed"))?;
     bar.abort();
-    let whole = parts.into_iter().try_fold(Part::new(track.from), |whole, part| {
+    let mut whole = parts.into_iter().try_fold(Part::new(track.from), |whole, part| {
         whole.add(part.map_err(Failure::other)?).map_err(Failure::other)
     })?;
+    let begun = track.begun.load(Ordering::Relaxed);
+    track.add_those_never_begun(&mut whole.latencies, begun..due);
     let mut figures = Figures::new(&whole.latencies, whole.last - track.from);
+    figures.operations = whole.answered;
     figures.rate = whole.answered as f64 / figures.seconds.max(0.001);
-    figures.never_begun = due.saturating_sub(track.begun.load(Ordering::Relaxed));
+    figures.never_begun = due.saturating_sub(begun);
     figures.errors = whole.errors.values().sum();
     figures.errors_by_kind = whole.errors;
     (figures.body_bytes_sent, figures.body_bytes_received) = (whole.sent, whole.received);
     Ok(Loaded { figures, finished: track.finished.load(Ordering::Relaxed), began })
+}
+
+impl Due {
+    /// When the operation with this number is due.
+    fn at(&self, number: u64) -> Instant {
+        self.began + Duration::from_secs_f64(number as f64 / self.rate)
+    }
 }
 
 impl Part {
@@ -159,14 +170,25 @@ impl Track {
             if self.until.is_some_and(|end| now >= end) {
                 break;
             }
-            let next = due.began + Duration::from_secs_f64(released as f64 / due.rate);
             // Not for long: the load may end early.
-            thread::sleep(next.saturating_duration_since(Instant::now()).min(Duration::from_millis(50)));
+            thread::sleep(due.at(released).saturating_duration_since(Instant::now()).min(Duration::from_millis(50)));
         }
         // A moment, so that those due last begin.
         thread::sleep(Duration::from_millis(2));
         due.permits.close();
         released
+    }
+
+    /// Operations that were due and never began have waited until the end, and would have waited
+    /// longer: left out, they would make a server that cannot keep up look fast.
+    fn add_those_never_begun(&self, latencies: &mut Histogram<u64>, numbers: Range<u64>) {
+        let (Some(due), Some(end)) = (&self.due, self.until) else { return };
+        for number in numbers {
+            let at = due.at(number);
+            if at >= self.from {
+                latencies.saturating_record(micros(end.saturating_duration_since(at)));
+            }
+        }
     }
 
     /// When the next operation began, or was due; `None` if there is none.
@@ -186,8 +208,7 @@ impl Track {
         if self.operations.is_some_and(|most| number >= most) {
             return None;
         }
-        let due = self.due.as_ref().map(|due| due.began + Duration::from_secs_f64(number as f64 / due.rate));
-        Some(due.unwrap_or(now))
+        Some(self.due.as_ref().map_or(now, |due| due.at(number)))
     }
 }
 
@@ -211,8 +232,7 @@ async fn work(mut worker: Worker, track: Arc<Track>) -> Part {
                     part.last = ended;
                 }
                 if counts {
-                    let took = ended.duration_since(began).as_micros();
-                    part.latencies.saturating_record(u64::try_from(took).unwrap_or(u64::MAX));
+                    part.latencies.saturating_record(micros(ended.duration_since(began)));
                 }
             }
             Err(error) => {
@@ -267,6 +287,10 @@ impl Drop for Shown {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn millis(time: Duration) -> u64 {

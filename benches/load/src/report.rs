@@ -10,7 +10,7 @@ use serde::Serialize;
 /// What one load came to.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Figures {
-    /// Operations that were measured: those that began after the warm-up and succeeded.
+    /// Operations that were measured and succeeded.
     pub operations: u64,
     /// Operations that failed, in the warm-up too.
     pub errors: u64,

@@ -162,7 +162,8 @@ async fn measure(plan: &Plan, sink: Option<&Sink>) -> Result<Vec<Round>, Failure
             Some(dir) => Some(store_write::measure(dir, course.warmup, course.duration).await?),
             None => None,
         };
-        let ratio = bare.as_ref().map(|bare| vetd.rate / bare.rate);
+        // In an open loop the rate is what was asked for.
+        let ratio = bare.as_ref().filter(|_| plan.rate.is_none()).map(|bare| vetd.rate / bare.rate);
         let p50_by_store_write = store_write.as_ref().map(|write| vetd.p50_ms / write.p50_ms);
         rounds.push(Round { vetd, bare, ratio, store_write, p50_by_store_write, webhooks });
     }

@@ -1,5 +1,5 @@
-//! A command to a session whose actor has ended: it is revived from its record. Beside it the
-//! same command to a session whose actor is there.
+//! A command to a session whose actor has ended: it is revived, from the store's memory of recent
+//! sessions or from its record. Beside it the same command to a session whose actor is there.
 
 #![expect(clippy::expect_used, reason = "an engine that fails ends the measurement")]
 
@@ -21,9 +21,14 @@ fn asks(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("ask");
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    for (name, resident_limit) in [("resident session", 2 * SESSIONS), ("revived session", 1)] {
+    let cases = [
+        ("resident session", 2 * SESSIONS, 2 * SESSIONS),
+        ("session revived from memory", 1, 2 * SESSIONS),
+        ("session revived from its record", 1, 1),
+    ];
+    for (name, resident_limit, recent_sessions) in cases {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        let engine = runtime.block_on(start(folder.path(), resident_limit));
+        let engine = runtime.block_on(start(folder.path(), resident_limit, recent_sessions));
         let sessions = runtime.block_on(make(&engine));
         let mut turns = sessions.iter().cycle();
         group.bench_function(name, |bencher| {
@@ -39,8 +44,9 @@ fn asks(criterion: &mut Criterion) {
     group.finish();
 }
 
-async fn start(folder: &std::path::Path, resident_limit: usize) -> Engine {
-    let store = SledStore::open(StoreOptions::new(folder)).expect("a store");
+async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions: usize) -> Engine {
+    let options = StoreOptions { recent_sessions, ..StoreOptions::new(folder) };
+    let store = SledStore::open(options).expect("a store");
     let config = EngineConfig { shards: 1, resident_limit, check_threads: 1, loopback_webhooks: false, on_fatal: None };
     Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
 }

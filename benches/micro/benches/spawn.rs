@@ -1,5 +1,5 @@
-//! Sessions made through the engine: idempotency aside, all that a creation does behind HTTP,
-//! its actor and its durable commit included.
+//! Sessions made through the engine: idempotency aside, all that a creation does behind HTTP, its
+//! durable commit included; and made and loaded, which spawns their actors and commits twice.
 
 #![expect(clippy::expect_used, reason = "an engine that fails ends the measurement")]
 
@@ -10,7 +10,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::try_join_all;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use vetd_actors::{Engine, EngineConfig, Reply, SystemClock};
+use tokio::sync::oneshot;
+use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
 use vetd_benches::{PUBLIC_URL, REALM, request};
 use vetd_model::Session;
 use vetd_storage::{SledStore, StoreOptions};
@@ -20,25 +21,27 @@ fn spawns(criterion: &mut Criterion) {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let runtime = Runtime::new().expect("a runtime");
     let engine = runtime.block_on(start(folder.path()));
-    let mut group = criterion.benchmark_group("spawn");
-    group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(5));
-    for size in [1, 64, 256] {
-        group.throughput(Throughput::Elements(size));
-        group.bench_function(format!("{size} at once"), |bencher| {
-            bencher.iter_custom(|times| {
-                runtime.block_on(async {
-                    let began = Instant::now();
-                    for _ in 0..times {
-                        // Tasks of their own, as requests are.
-                        let made = (0..size).map(|_| tokio::spawn(create(engine.clone())));
-                        try_join_all(made).await.expect("sessions");
-                    }
-                    began.elapsed()
-                })
+    for (name, is_loaded) in [("create", false), ("create and load", true)] {
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));
+        for size in [1, 64, 256] {
+            group.throughput(Throughput::Elements(size));
+            group.bench_function(format!("{size} at once"), |bencher| {
+                bencher.iter_custom(|times| {
+                    runtime.block_on(async {
+                        let began = Instant::now();
+                        for _ in 0..times {
+                            // Tasks of their own, as requests are.
+                            let made = (0..size).map(|_| tokio::spawn(create(engine.clone(), is_loaded)));
+                            try_join_all(made).await.expect("sessions");
+                        }
+                        began.elapsed()
+                    })
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
     runtime.block_on(engine.shutdown(Duration::from_secs(10)));
 }
 
@@ -49,10 +52,19 @@ async fn start(folder: &std::path::Path) -> Engine {
     Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
 }
 
-async fn create(engine: Engine) {
-    let render = Box::new(|_: &Session| Reply::json(201, &"made"));
-    let made = engine.create_session(REALM, request(), PUBLIC_URL.to_owned(), None, render).await;
-    made.expect("a session");
+async fn create(engine: Engine, is_loaded: bool) {
+    let (made, id) = oneshot::channel();
+    let render = Box::new(|session: &Session| {
+        made.send(session.id).expect("somebody who waits");
+        Reply::json(201, &"made")
+    });
+    let reply = engine.create_session(REALM, request(), PUBLIC_URL.to_owned(), None, render).await;
+    reply.expect("a session");
+    if is_loaded {
+        let render = Box::new(|_: &Session| Reply::json(200, &"loaded"));
+        let id = id.await.expect("its identifier");
+        engine.ask(REALM, id, Ask::Load, None, render).await.expect("a loaded session");
+    }
 }
 
 criterion_group!(benches, spawns);
