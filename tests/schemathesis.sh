@@ -11,6 +11,8 @@ HERE="$PWD/tests"
 VERSION=4.32.5
 TARGET="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
 VENV="$TARGET/schemathesis-$VERSION"
+# Nothing of the developer's own settings.
+for NAME in $(compgen -e | grep '^VETD_' || true); do unset "$NAME"; done
 export API_KEY=ak_test_0123456789abcdefghijklmn
 
 if [ ! -x "$VENV/bin/schemathesis" ]; then
@@ -37,6 +39,7 @@ for _ in $(seq 100); do
     kill -0 "$SERVER" 2>/dev/null || { cat "$DATA/log" >&2; exit 1; }
     sleep 0.1
 done
+[ -n "$URL" ] || { echo "the server did not start within ten seconds" >&2; exit 1; }
 
 export URL SCHEMATHESIS_HOOKS="$HERE/schemathesis_hooks.py" PYTHONDONTWRITEBYTECODE=1
 STATUS=0

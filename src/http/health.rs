@@ -14,7 +14,10 @@ use super::reply;
 /// The process answers
 #[utoipa::path(
     get, path = "/healthz", operation_id = "get_health", tag = "Server",
-    responses((status = 200, description = "It does.", body = schemas::shared::Alive, example = json!({ "status": "alive" }))),
+    responses((
+        status = 200, description = "It does.", body = schemas::shared::Alive,
+        example = json!({ "status": "alive" }),
+    )),
 )]
 pub(super) async fn alive() -> Answer {
     reply::ok(&json!({ "status": "alive" }))
@@ -23,7 +26,10 @@ pub(super) async fn alive() -> Answer {
 /// The store takes writes, and the server is not about to end
 #[utoipa::path(
     get, path = "/readyz", operation_id = "get_readiness", tag = "Server",
-    responses((status = 200, description = "Send requests here.", body = schemas::shared::Ready, example = json!({ "status": "ready" }))),
+    responses((
+        status = 200, description = "Send requests here.", body = schemas::shared::Ready,
+        example = json!({ "status": "ready" }),
+    )),
     extensions(("x-error-codes" = json!(["dependency_unavailable"]))),
 )]
 pub(super) async fn ready(State(front): State<Shared>) -> Answer {

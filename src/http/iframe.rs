@@ -28,7 +28,10 @@ const AFTERGLOW: Duration = Duration::from_secs(1800);
 /// Stays readable for 30 minutes after the session's end, so that the result can be shown.
 #[utoipa::path(
     get, path = "/iframe/api/session", operation_id = "get_iframe_session", tag = "Iframe",
-    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::iframe_session()))),
+    responses((
+        status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession,
+        example = json!(example::iframe_session()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut params: Params) -> Answer {
@@ -52,7 +55,10 @@ pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut
 #[utoipa::path(
     post, path = "/iframe/api/load", operation_id = "load_iframe_session", tag = "Iframe",
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::iframe_session()))),
+    responses((
+        status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession,
+        example = json!(example::iframe_session()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn load(person: Person, mutation: Mutation) -> Answer {
@@ -67,7 +73,10 @@ pub(super) async fn load(person: Person, mutation: Mutation) -> Answer {
     post, path = "/iframe/api/steps/{type}", operation_id = "submit_step", tag = "Iframe",
     params(("type" = schemas::values::StepKindName, Path, description = "The kind of step.")),
     request_body(content = Option<schemas::iframe::StepSubmission>, example = json!({ "accepted": true })),
-    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::consented_iframe_session()))),
+    responses((
+        status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession,
+        example = json!(example::consented_iframe_session()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state", "check_not_required"]))),
 )]
 pub(super) async fn submit(person: Person, PathStep(step): PathStep, mutation: Mutation) -> Answer {
@@ -80,7 +89,10 @@ pub(super) async fn submit(person: Person, PathStep(step): PathStep, mutation: M
 #[utoipa::path(
     post, path = "/iframe/api/cancel", operation_id = "cancel_iframe_session", tag = "Iframe",
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession, example = json!(example::canceled_iframe_session()))),
+    responses((
+        status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession,
+        example = json!(example::canceled_iframe_session()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn cancel(person: Person, mutation: Mutation) -> Answer {
@@ -93,7 +105,10 @@ pub(super) async fn cancel(person: Person, mutation: Mutation) -> Answer {
 #[utoipa::path(
     post, path = "/iframe/api/token", operation_id = "renew_iframe_token", tag = "Iframe",
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The token.", body = schemas::iframe::IframeToken, example = json!(example::iframe_token()))),
+    responses((
+        status = 200, description = "The token.", body = schemas::iframe::IframeToken,
+        example = json!(example::iframe_token()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn token(person: Person, mutation: Mutation) -> Answer {

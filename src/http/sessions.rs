@@ -32,7 +32,10 @@ use super::{Front, Shared, page, reply};
 #[utoipa::path(
     post, path = "/v1/sessions", operation_id = "create_session", tag = "Sessions",
     request_body(content = Option<schemas::sessions::SessionCreate>, example = json!(example::session_create())),
-    responses((status = 201, description = "The session, with its token.", body = schemas::sessions::SessionCreated, example = json!(example::session_created()))),
+    responses((
+        status = 201, description = "The session, with its token.", body = schemas::sessions::SessionCreated,
+        example = json!(example::session_created()),
+    )),
 )]
 pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
     mutation
@@ -53,7 +56,10 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
 #[utoipa::path(
     get, path = "/v1/sessions", operation_id = "list_sessions", tag = "Sessions",
     params(schemas::sessions::SessionFilter, schemas::shared::PageSize),
-    responses((status = 200, description = "A page.", body = schemas::sessions::SessionList, example = json!(example::list(&example::session())))),
+    responses((
+        status = 200, description = "A page.", body = schemas::sessions::SessionList,
+        example = json!(example::list(&example::session())),
+    )),
 )]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, params: Params) -> Answer {
     let view = View::<kind::Session> { status: StatusFilter::Session, session: |id| id, metadata: false };
@@ -67,7 +73,10 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, par
 #[utoipa::path(
     get, path = "/v1/sessions/{id}", operation_id = "get_session", tag = "Sessions",
     params(("id" = schemas::values::SessionId, Path, description = "The session.")),
-    responses((status = 200, description = "The session.", body = schemas::sessions::Session, example = json!(example::session()))),
+    responses((
+        status = 200, description = "The session.", body = schemas::sessions::Session,
+        example = json!(example::session()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn get(
@@ -87,7 +96,10 @@ pub(super) async fn get(
     post, path = "/v1/sessions/{id}/cancel", operation_id = "cancel_session", tag = "Sessions",
     params(("id" = schemas::values::SessionId, Path, description = "The session.")),
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The session, canceled.", body = schemas::sessions::Session, example = json!(example::canceled_session()))),
+    responses((
+        status = 200, description = "The session, canceled.", body = schemas::sessions::Session,
+        example = json!(example::canceled_session()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "verification_not_cancelable"]))),
 )]
 pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {
@@ -107,7 +119,10 @@ pub(super) async fn cancel(Tenant(realm): Tenant, PathId(id): PathId<kind::Sessi
     post, path = "/v1/sessions/{id}/token", operation_id = "renew_session_token", tag = "Sessions",
     params(("id" = schemas::values::SessionId, Path, description = "The session.")),
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The token.", body = schemas::sessions::SessionToken, example = json!(example::session_token()))),
+    responses((
+        status = 200, description = "The token.", body = schemas::sessions::SessionToken,
+        example = json!(example::session_token()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn token(Tenant(realm): Tenant, PathId(id): PathId<kind::Session>, mutation: Mutation) -> Answer {

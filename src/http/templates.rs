@@ -24,7 +24,10 @@ use super::{Shared, page, reply};
 #[utoipa::path(
     post, path = "/v1/templates", operation_id = "create_template", tag = "Templates",
     request_body(content = schemas::templates::TemplateCreate, example = json!(example::template_create())),
-    responses((status = 201, description = "The template.", body = schemas::templates::Template, example = json!(example::draft_template()))),
+    responses((
+        status = 201, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::draft_template()),
+    )),
     extensions(("x-error-codes" = json!(["invalid_state"]))),
 )]
 pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
@@ -42,7 +45,10 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
 #[utoipa::path(
     get, path = "/v1/templates", operation_id = "list_templates", tag = "Templates",
     params(schemas::templates::TemplateFilter, schemas::shared::PageSize),
-    responses((status = 200, description = "A page.", body = schemas::templates::TemplateList, example = json!(example::list(&example::template())))),
+    responses((
+        status = 200, description = "A page.", body = schemas::templates::TemplateList,
+        example = json!(example::list(&example::template())),
+    )),
 )]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut params: Params) -> Answer {
     let status = params.take("status", |text| match text {
@@ -79,7 +85,10 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut
 #[utoipa::path(
     get, path = "/v1/templates/{id}", operation_id = "get_template", tag = "Templates",
     params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
-    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    responses((
+        status = 200, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::template()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn get(
@@ -99,7 +108,10 @@ pub(super) async fn get(
     patch, path = "/v1/templates/{id}", operation_id = "update_template", tag = "Templates",
     params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
     request_body(content = Option<schemas::templates::TemplateUpdate>, example = json!(example::template_update())),
-    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    responses((
+        status = 200, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::template()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn patch(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
@@ -114,7 +126,10 @@ pub(super) async fn patch(Tenant(realm): Tenant, PathId(id): PathId<kind::Templa
     post, path = "/v1/templates/{id}/publish", operation_id = "publish_template", tag = "Templates",
     params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    responses((
+        status = 200, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::template()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn publish(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
@@ -128,7 +143,10 @@ pub(super) async fn publish(Tenant(realm): Tenant, PathId(id): PathId<kind::Temp
     post, path = "/v1/templates/{id}/rollback", operation_id = "rollback_template", tag = "Templates",
     params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
     request_body(content = schemas::templates::TemplateRollback, example = json!({ "version": 3 })),
-    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::template()))),
+    responses((
+        status = 200, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::template()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn rollback(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
@@ -143,7 +161,10 @@ pub(super) async fn rollback(Tenant(realm): Tenant, PathId(id): PathId<kind::Tem
     post, path = "/v1/templates/{id}/archive", operation_id = "archive_template", tag = "Templates",
     params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::archived_template()))),
+    responses((
+        status = 200, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::archived_template()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn archive(Tenant(realm): Tenant, PathId(id): PathId<kind::Template>, mutation: Mutation) -> Answer {
@@ -159,7 +180,10 @@ pub(super) async fn archive(Tenant(realm): Tenant, PathId(id): PathId<kind::Temp
     post, path = "/v1/templates/{id}/default", operation_id = "make_template_default", tag = "Templates",
     params(("id" = schemas::values::TemplateId, Path, description = "The template.")),
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The template.", body = schemas::templates::Template, example = json!(example::default_template()))),
+    responses((
+        status = 200, description = "The template.", body = schemas::templates::Template,
+        example = json!(example::default_template()),
+    )),
     extensions(("x-error-codes" = json!(["not_found", "invalid_state"]))),
 )]
 pub(super) async fn make_default(
@@ -180,8 +204,15 @@ pub(super) async fn make_default(
 /// The highest first. Needs the scope `read`.
 #[utoipa::path(
     get, path = "/v1/templates/{id}/versions", operation_id = "list_template_versions", tag = "Templates",
-    params(("id" = schemas::values::TemplateId, Path, description = "The template."), schemas::templates::VersionPlace, schemas::shared::PageSize),
-    responses((status = 200, description = "A page.", body = schemas::templates::TemplateVersionList, example = json!(example::list(&example::template_version())))),
+    params(
+        ("id" = schemas::values::TemplateId, Path, description = "The template."),
+        schemas::templates::VersionPlace,
+        schemas::shared::PageSize,
+    ),
+    responses((
+        status = 200, description = "A page.", body = schemas::templates::TemplateVersionList,
+        example = json!(example::list(&example::template_version())),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn versions(
@@ -206,8 +237,14 @@ pub(super) async fn versions(
 /// It never changes. Needs the scope `read`.
 #[utoipa::path(
     get, path = "/v1/templates/{id}/versions/{n}", operation_id = "get_template_version", tag = "Templates",
-    params(("id" = schemas::values::TemplateId, Path, description = "The template."), ("n" = u32, Path, description = "The version's number.", minimum = 1, maximum = 10_000)),
-    responses((status = 200, description = "The version.", body = schemas::templates::TemplateVersion, example = json!(example::template_version()))),
+    params(
+        ("id" = schemas::values::TemplateId, Path, description = "The template."),
+        ("n" = u32, Path, description = "The version's number.", minimum = 1, maximum = 10_000),
+    ),
+    responses((
+        status = 200, description = "The version.", body = schemas::templates::TemplateVersion,
+        example = json!(example::template_version()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn version(

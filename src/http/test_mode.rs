@@ -36,8 +36,13 @@ impl FromRequestParts<Shared> for TestTenant {
     post, path = "/v1/test/sessions/{id}/simulate", operation_id = "simulate_session", tag = "Test mode",
     params(("id" = schemas::values::SessionId, Path, description = "The session.")),
     request_body(content = schemas::sessions::Simulation, example = json!({ "actions": ["load", "submit"] })),
-    responses((status = 200, description = "The session.", body = schemas::sessions::Session, example = json!(example::completed_session()))),
-    extensions(("x-error-codes" = json!(["not_found", "verification_not_cancelable", "invalid_state", "check_not_required"]))),
+    responses((
+        status = 200, description = "The session.", body = schemas::sessions::Session,
+        example = json!(example::completed_session()),
+    )),
+    extensions((
+        "x-error-codes" = json!(["not_found", "verification_not_cancelable", "invalid_state", "check_not_required"])
+    )),
 )]
 pub(super) async fn simulate(
     TestTenant(realm): TestTenant,

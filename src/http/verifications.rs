@@ -24,7 +24,10 @@ use super::{Shared, page, reply};
 #[utoipa::path(
     get, path = "/v1/verifications", operation_id = "list_verifications", tag = "Verifications",
     params(schemas::verifications::VerificationFilter, schemas::shared::PageSize),
-    responses((status = 200, description = "A page.", body = schemas::verifications::VerificationList, example = json!(example::list(&example::verification())))),
+    responses((
+        status = 200, description = "A page.", body = schemas::verifications::VerificationList,
+        example = json!(example::list(&example::verification())),
+    )),
 )]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, params: Params) -> Answer {
     let view = View { status: StatusFilter::Verification, session: Id::<kind::Verification>::session, metadata: true };
@@ -40,7 +43,10 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, par
 #[utoipa::path(
     get, path = "/v1/verifications/{id}", operation_id = "get_verification", tag = "Verifications",
     params(("id" = schemas::values::VerificationId, Path, description = "The verification.")),
-    responses((status = 200, description = "The verification.", body = schemas::verifications::VerificationDetail, example = json!(example::verification_detail()))),
+    responses((
+        status = 200, description = "The verification.", body = schemas::verifications::VerificationDetail,
+        example = json!(example::verification_detail()),
+    )),
     extensions(("x-error-codes" = json!(["verification_not_found"]))),
 )]
 pub(super) async fn get(
@@ -60,7 +66,10 @@ pub(super) async fn get(
     post, path = "/v1/verifications/{id}/cancel", operation_id = "cancel_verification", tag = "Verifications",
     params(("id" = schemas::values::VerificationId, Path, description = "The verification.")),
     request_body(content = Option<schemas::shared::NoFields>, example = json!({})),
-    responses((status = 200, description = "The verification, canceled.", body = schemas::verifications::VerificationDetail, example = json!(example::canceled_verification()))),
+    responses((
+        status = 200, description = "The verification, canceled.", body = schemas::verifications::VerificationDetail,
+        example = json!(example::canceled_verification()),
+    )),
     extensions(("x-error-codes" = json!(["verification_not_found", "verification_not_cancelable"]))),
 )]
 pub(super) async fn cancel(

@@ -23,7 +23,11 @@ use super::{Shared, page, reply};
 #[utoipa::path(
     post, path = "/v1/webhook_endpoints", operation_id = "create_webhook_endpoint", tag = "Webhook endpoints",
     request_body(content = schemas::webhooks::WebhookEndpointCreate, example = json!(example::endpoint_create())),
-    responses((status = 201, description = "The endpoint, with its secret. No other answer shows it.", body = schemas::webhooks::WebhookEndpointCreated, example = json!(example::endpoint_created()))),
+    responses((
+        status = 201, description = "The endpoint, with its secret. No other answer shows it.",
+        body = schemas::webhooks::WebhookEndpointCreated,
+        example = json!(example::endpoint_created()),
+    )),
     extensions(("x-error-codes" = json!(["invalid_state"]))),
 )]
 pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
@@ -41,7 +45,10 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
 #[utoipa::path(
     get, path = "/v1/webhook_endpoints", operation_id = "list_webhook_endpoints", tag = "Webhook endpoints",
     params(schemas::webhooks::WebhookEndpointPlace, schemas::shared::PageSize),
-    responses((status = 200, description = "A page.", body = schemas::webhooks::WebhookEndpointList, example = json!(example::list(&example::endpoint())))),
+    responses((
+        status = 200, description = "A page.", body = schemas::webhooks::WebhookEndpointList,
+        example = json!(example::list(&example::endpoint())),
+    )),
 )]
 pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut params: Params) -> Answer {
     let (limit, place) = (params.limit(), params.place::<EndpointId>());
@@ -57,7 +64,10 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut
 #[utoipa::path(
     get, path = "/v1/webhook_endpoints/{id}", operation_id = "get_webhook_endpoint", tag = "Webhook endpoints",
     params(("id" = schemas::values::EndpointId, Path, description = "The endpoint.")),
-    responses((status = 200, description = "The endpoint.", body = schemas::webhooks::WebhookEndpoint, example = json!(example::endpoint()))),
+    responses((
+        status = 200, description = "The endpoint.", body = schemas::webhooks::WebhookEndpoint,
+        example = json!(example::endpoint()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn get(
@@ -75,8 +85,14 @@ pub(super) async fn get(
 #[utoipa::path(
     patch, path = "/v1/webhook_endpoints/{id}", operation_id = "update_webhook_endpoint", tag = "Webhook endpoints",
     params(("id" = schemas::values::EndpointId, Path, description = "The endpoint.")),
-    request_body(content = Option<schemas::webhooks::WebhookEndpointUpdate>, example = json!(example::endpoint_update())),
-    responses((status = 200, description = "The endpoint.", body = schemas::webhooks::WebhookEndpoint, example = json!(example::endpoint()))),
+    request_body(
+        content = Option<schemas::webhooks::WebhookEndpointUpdate>,
+        example = json!(example::endpoint_update()),
+    ),
+    responses((
+        status = 200, description = "The endpoint.", body = schemas::webhooks::WebhookEndpoint,
+        example = json!(example::endpoint()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn patch(Tenant(realm): Tenant, PathId(id): PathId<kind::Endpoint>, mutation: Mutation) -> Answer {
@@ -95,7 +111,10 @@ pub(super) async fn patch(Tenant(realm): Tenant, PathId(id): PathId<kind::Endpoi
 #[utoipa::path(
     delete, path = "/v1/webhook_endpoints/{id}", operation_id = "delete_webhook_endpoint", tag = "Webhook endpoints",
     params(("id" = schemas::values::EndpointId, Path, description = "The endpoint.")),
-    responses((status = 200, description = "It is gone.", body = schemas::webhooks::WebhookEndpointDeleted, example = json!(example::endpoint_deleted()))),
+    responses((
+        status = 200, description = "It is gone.", body = schemas::webhooks::WebhookEndpointDeleted,
+        example = json!(example::endpoint_deleted()),
+    )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn delete(Tenant(realm): Tenant, PathId(id): PathId<kind::Endpoint>, mutation: Mutation) -> Answer {
