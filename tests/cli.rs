@@ -90,6 +90,13 @@ async fn keys_have_the_scopes_and_the_end_that_were_asked_and_can_be_revoked() {
     assert_eq!((status, &refused["error"]["code"]), (403, &json!("permission_denied")));
 
     let id = made["id"].as_str().unwrap();
+    let listed = server.json(&["key", "list"]);
+    let found = listed["data"].as_array().unwrap().iter().find(|each| each["id"] == id).unwrap();
+    assert!(found["last_used_at"].is_u64() && found["scopes"] == json!(["read"]), "{found}");
+    assert!(!listed.to_string().contains(key) && key.starts_with(found["prefix"].as_str().unwrap()));
+    let table = server.run(&["key", "list"]);
+    assert!(table.code == 0 && table.out.contains(id) && !table.out.contains(key), "{table:?}");
+    assert_eq!(server.json(&["key", "list", "--mode", "live"])["data"], json!([]));
     let revoked = server.json(&["key", "revoke", id]);
     assert_eq!(server.call("GET", "/v1/sessions", key, json!({})).await.1["error"]["code"], "invalid_api_key");
     assert_eq!(server.json(&["key", "revoke", id])["revoked_at"], revoked["revoked_at"], "it stays as it is");
@@ -98,7 +105,7 @@ async fn keys_have_the_scopes_and_the_end_that_were_asked_and_can_be_revoked() {
     server.refused(&["key", "revoke", "../keys"], "not_found");
     server.refused(&["key", "create", "--workspace", "nobody"], "not_found");
     let failure = server.refused(&["key", "create", "--scopes", "read,everything"], "validation_error");
-    assert_eq!(failure["error"]["fields"][0]["path"], "scopes.1");
+    assert_eq!(failure["error"]["fields"][0]["path"], "scopes");
     for wrong in ["90", "0d", "1y"] {
         assert_eq!(server.run(&["key", "create", "--expires-in", wrong]).code, 2);
     }
@@ -108,16 +115,40 @@ async fn keys_have_the_scopes_and_the_end_that_were_asked_and_can_be_revoked() {
     server.end();
 }
 
+#[tokio::test]
+async fn each_mode_of_a_workspace_has_its_own_origins() {
+    let server = Server::start();
+    let origins = ["workspace", "origins", "default"];
+    assert_eq!(server.json(&origins)["allowed_origins"], json!([]));
+    let set = [&origins[..], &["https://Shop.Example.com/", "http://localhost:3000"]].concat();
+    let wanted = json!(["https://shop.example.com", "http://localhost:3000"]);
+    assert_eq!(server.json(&set)["allowed_origins"], wanted);
+    assert_eq!(server.run(&origins).out, "https://shop.example.com\nhttp://localhost:3000\n");
+    assert_eq!(server.call("GET", "/v1/workspace", BOOTSTRAP_KEY, json!({})).await.1["allowed_origins"], wanted);
+    assert_eq!(server.json(&[&origins[..], &["--mode", "live"]].concat())["allowed_origins"], json!([]));
+
+    let plain = [&origins[..], &["--mode", "live", "http://localhost:3000"]].concat();
+    let failure = server.refused(&plain, "validation_error");
+    assert_eq!(failure["error"]["fields"][0]["path"], "allowed_origins.0");
+    server.refused(&["workspace", "origins", "nobody"], "not_found");
+    assert_eq!(server.run(&[&set[..], &["--clear"]].concat()).code, 2);
+    assert_eq!(server.json(&origins)["allowed_origins"], wanted);
+    assert_eq!(server.json(&[&origins[..], &["--clear"]].concat())["allowed_origins"], json!([]));
+    server.end();
+}
+
 #[test]
 fn without_a_server_every_command_says_so_and_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let mut file = dir.path().to_owned();
     file.push("t.json");
     std::fs::write(&file, "{}").unwrap();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 14] = [
         &["workspace", "list"],
         &["workspace", "create", "x"],
         &["workspace", "suspend", "x"],
+        &["workspace", "origins", "x"],
+        &["key", "list"],
         &["key", "create"],
         &["key", "revoke", "key_01m82gge0wfpnrq0y26svfhg6c"],
         &["template", "list"],

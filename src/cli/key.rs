@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::server::{RealmArgs, ServerArgs, mode, text, time};
+use super::server::{RealmArgs, ServerArgs, items, mode, table, text, time};
 use crate::failure::Failure;
 use crate::out;
 
@@ -36,6 +36,11 @@ enum Verb {
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         expires_in: Option<u64>,
     },
+    /// List all keys, those that open nothing any more included
+    List {
+        #[command(flatten)]
+        realm: RealmArgs,
+    },
     /// Revoke a key: it opens nothing from here on
     Revoke {
         /// The key's identifier (key_…)
@@ -58,6 +63,10 @@ pub(super) async fn run(args: KeyArgs) -> Result<ExitCode, Failure> {
                 out::complain(&about(&made));
             }
         }
+        Verb::List { realm } => {
+            let found = server.client()?.get(&realm.path("/admin/keys", &[])).await?;
+            server.print(&found, as_table)?;
+        }
         Verb::Revoke { id, realm } => {
             let path = realm.path(&format!("/admin/keys/{}/revoke", segment(&id)?), &[]);
             let revoked = server.client()?.call(Method::POST, &path, Bytes::new()).await?;
@@ -65,6 +74,25 @@ pub(super) async fn run(args: KeyArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_table(answer: &Value) -> String {
+    let row = |key: &Value| {
+        let scopes = key.get("scopes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        [
+            text(key, "id"),
+            text(key, "workspace"),
+            mode(key).to_owned(),
+            text(key, "prefix"),
+            text(key, "name"),
+            scopes.collect::<Vec<_>>().join(","),
+            time(key, "last_used_at"),
+            time(key, "expires_at"),
+            time(key, "revoked_at"),
+        ]
+    };
+    let names = ["KEY", "WORKSPACE", "MODE", "PREFIX", "NAME", "SCOPES", "LAST USED", "ENDS", "REVOKED"];
+    table(names, items(answer).iter().map(row))
 }
 
 /// What a made key is, without itself.

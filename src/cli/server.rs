@@ -72,7 +72,7 @@ pub(super) enum ModeArg {
 }
 
 impl ModeArg {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Test => "test",
             Self::Live => "live",

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::server::{ServerArgs, items, path_with, table, text, time};
+use super::server::{ModeArg, ServerArgs, items, path_with, table, text, time};
 use crate::failure::Failure;
 
 /// The arguments of `vetd workspace`.
@@ -34,6 +34,20 @@ enum Verb {
     Suspend(Which),
     /// Let a suspended workspace in again
     Resume(Which),
+    /// Show or set which pages may embed the iframe; each mode has its own list
+    Origins {
+        #[command(flatten)]
+        which: Which,
+        /// The origins from here on, such as https://shop.example.com [default: show them]
+        #[arg(value_name = "ORIGIN")]
+        origins: Vec<String>,
+        /// Let no page embed it
+        #[arg(long, conflicts_with = "origins")]
+        clear: bool,
+        /// The mode
+        #[arg(long, value_enum, default_value = "test")]
+        mode: ModeArg,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +67,18 @@ pub(super) async fn run(args: WorkspaceArgs) -> Result<ExitCode, Failure> {
         Verb::ActivateLive(which) => switch(&server, "activate-live", &which).await?,
         Verb::Suspend(which) => switch(&server, "suspend", &which).await?,
         Verb::Resume(which) => switch(&server, "resume", &which).await?,
+        Verb::Origins { which, origins, clear, mode } => {
+            let asked = [("workspace", which.workspace.as_str()), ("mode", mode.as_str())];
+            let path = path_with("/admin/workspaces/origins", &asked);
+            let answer = if origins.is_empty() && !clear {
+                server.client()?.get(&path).await?
+            } else {
+                let body = json!({ "allowed_origins": origins }).to_string();
+                server.client()?.call(Method::PUT, &path, Bytes::from(body)).await?
+            };
+            server.print(&answer, origin_lines)?;
+            return Ok(ExitCode::SUCCESS);
+        }
     };
     server.print(&answer, as_table)?;
     Ok(ExitCode::SUCCESS)
@@ -61,6 +87,12 @@ pub(super) async fn run(args: WorkspaceArgs) -> Result<ExitCode, Failure> {
 async fn switch(server: &ServerArgs, act: &str, which: &Which) -> Result<Value, Failure> {
     let path = path_with(&format!("/admin/workspaces/{act}"), &[("workspace", &which.workspace)]);
     server.client()?.call(Method::POST, &path, Bytes::new()).await
+}
+
+/// An origin a line; nothing for none.
+fn origin_lines(answer: &Value) -> String {
+    let origins = answer.get("allowed_origins").and_then(Value::as_array).into_iter().flatten();
+    origins.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// One workspace or a list of them.

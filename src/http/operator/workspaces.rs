@@ -3,14 +3,16 @@
 use axum::extract::State;
 use serde_json::{Value, json};
 use vetd_actors::Reply;
-use vetd_model::Refusal;
+use vetd_model::origin::{self, Origin};
 use vetd_model::validate::{Issues, Object};
 use vetd_model::workspace::Workspace;
+use vetd_model::{Realm, Refusal};
 
 use super::super::body::no_fields;
 use super::super::error::Answer;
 use super::super::query::{NoParams, Params};
-use super::super::{Front, Shared, page};
+use super::super::{Front, Shared, page, reply};
+use super::realm::Named;
 use super::{Body, change, realm};
 
 /// The longest name, in characters.
@@ -39,6 +41,26 @@ pub(super) async fn suspend(state: State<Shared>, params: Params, body: Body) ->
 
 pub(super) async fn resume(state: State<Shared>, params: Params, body: Body) -> Answer {
     set(state, params, body, |workspace| workspace.suspended = false).await
+}
+
+/// Which pages may embed the iframe of a workspace and mode.
+pub(super) async fn origins(State(front): State<Shared>, mut params: Params) -> Answer {
+    let named = Named::take(&mut params);
+    params.finish()?;
+    let realm = named.one(&front)?;
+    reply::ok(&origins_to_json(realm, &front.engine.allowed_origins(realm).await?))
+}
+
+pub(super) async fn set_origins(State(front): State<Shared>, mut params: Params, Body(body): Body) -> Answer {
+    let named = Named::take(&mut params);
+    params.finish()?;
+    let realm = named.one(&front)?;
+    let origins = origin::parse_patch(&body, realm.mode)?;
+    change(&front, move |front| async move {
+        let render = Box::new(move |origins: &Vec<Origin>| Reply::json(200, &origins_to_json(realm, origins)));
+        front.engine.set_allowed_origins(realm, origins, None, render).await
+    })
+    .await
 }
 
 async fn set(State(front): State<Shared>, mut params: Params, Body(body): Body, act: fn(&mut Workspace)) -> Answer {
@@ -71,6 +93,13 @@ fn new_name(front: &Front, body: &Value) -> Result<String, Refusal> {
     });
     object.finish(&mut issues);
     issues.done().map(|()| name.unwrap_or_default())
+}
+
+fn origins_to_json(realm: Realm, origins: &[Origin]) -> Value {
+    json!({
+        "object": "workspace", "number": realm.workspace.0, "livemode": realm.mode.is_live(),
+        "allowed_origins": origins,
+    })
 }
 
 /// The workspace as the operator reads it.
