@@ -35,9 +35,11 @@ const FIELD: &str = "qvaxfield";
 const PATH: &str = "qvaxpath";
 const TEMPLATE: &str = "qvaxtemplate";
 const HEADER: &str = "qvaxheader";
+const KEY_NAME: &str = "qvaxkeyname";
+const ORIGIN: &str = "qvaxorigin";
 const METHOD: &str = "QVAXMETHOD";
 
-const PLANTED: [&str; 19] = [
+const PLANTED: [&str; 21] = [
     API_KEY,
     WRONG_KEY,
     MASTER_KEY,
@@ -57,6 +59,8 @@ const PLANTED: [&str; 19] = [
     TEMPLATE,
     HEADER,
     METHOD,
+    KEY_NAME,
+    ORIGIN,
 ];
 
 /// How a value might be written: as it is, in base64 at any place of a longer text, in hexadecimal.
@@ -181,8 +185,14 @@ async fn life(planter: &Planter, receiver: &mut Receiver) -> (Vec<String>, Strin
     planter.done(API_KEY, "GET", &format!("/v1/verifications?metadata[{META_KEY}]={META_VALUE}"), Value::Null).await;
     planter.done(token, "GET", &format!("/iframe/api/session?session_id={session_id}"), Value::Null).await;
     let parts = token.split('.').skip(1).chain([token]).map(str::to_owned);
+    let new = json!({ "name": KEY_NAME, "scopes": ["read"] });
+    let (key, _) = planter.done(API_KEY, "POST", "/v1/api_keys", new).await;
+    let origins = json!({ "allowed_origins": [format!("https://{ORIGIN}.example.com")] });
+    planter.done(API_KEY, "PATCH", "/v1/workspace", origins).await;
+    let key = key["key"].as_str().unwrap().to_owned();
+    planter.done(&key, "GET", "/v1/sessions", Value::Null).await;
     let whsec = endpoint["secret"].as_str().unwrap().trim_start_matches("whsec_").to_owned();
-    (parts.chain([whsec]).collect(), id)
+    (parts.chain([whsec, key]).collect(), id)
 }
 
 /// Everything that a caller can do wrong.

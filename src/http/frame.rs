@@ -25,8 +25,8 @@ const NO_ROUTE: &str = "(no route)";
 const REQUEST_ID: HeaderName = HeaderName::from_static("kyc-request-id");
 
 /// Names the request, writes the envelope of a refusal, adds what every answer carries, counts
-/// the request and writes the log line. That line holds the route's pattern: a path holds identifiers, a query
-/// may hold a token.
+/// the request and writes the log line. That line holds the route's pattern: a path holds
+/// identifiers, a query may hold a token.
 pub(super) async fn around(State(front): State<Shared>, request: Request, next: Next) -> Response {
     let stopwatch = Stopwatch::start();
     let id: RequestId = front.engine.entropy().id(front.engine.now());
