@@ -161,9 +161,8 @@ impl Engine {
 
     /// Makes a session. Nobody else can know of it yet, so it needs no actor to guard it: it is
     /// written down, its deadline is armed, and its first command wakes an actor for it. Its
-    /// answer is not filed as bytes: a replay makes it again from the
-    /// session and from `public_url`, the base of its links, so `render` must depend on nothing
-    /// else that changes.
+    /// answer is not filed as bytes: a replay makes it again from the session and from
+    /// `public_url`, the base of its links, so `render` must depend on nothing else that changes.
     ///
     /// # Errors
     /// The rules' refusal, the store's.

@@ -32,8 +32,8 @@ pub(crate) const RING_AGAIN: Duration = Duration::from_secs(5);
 pub(crate) enum ShardMsg {
     /// A message for a session's actor.
     Deliver { key: SessionKey, message: SessionMsg },
-    /// A session's actor has handled a message; its deadline is this. Without one it has ended
-    /// or does not exist, and its actor is not needed any more.
+    /// A session has been made, or its actor has handled a message; its deadline is this. Without
+    /// one it has ended or does not exist, and its actor is not needed any more.
     Settled { key: SessionKey, deadline: Option<Timestamp> },
     /// The next deadline has come.
     Alarm,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
@@ -69,7 +69,6 @@ fn framed(front: Shared, routes: Router<Shared>) -> Router {
     routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
-        .layer(from_fn(frame::catch_panics))
         .layer(from_fn_with_state(Arc::clone(&front), frame::around))
         .with_state(front)
 }

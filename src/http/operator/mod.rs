@@ -17,7 +17,7 @@ mod workspaces;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 use axum::{Extension, Router};
 use serde_json::Value;
@@ -51,7 +51,6 @@ pub(super) fn router(front: Shared, facts: Facts) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(Arc::new(facts)))
-        .layer(from_fn(frame::catch_panics))
         .layer(from_fn_with_state(Arc::clone(&front), frame::around))
         .with_state(front)
 }
@@ -69,8 +68,7 @@ impl FromRequest<Shared> for Body {
     }
 }
 
-/// Does a change in a task of its own, so that an operator who hangs up does not stop it half
-/// way.
+/// Does a change to its end: an operator who hangs up does not stop it half way.
 async fn change<W, F>(front: &Shared, work: W) -> Answer
 where
     W: FnOnce(Shared) -> F + Send + 'static,
