@@ -221,8 +221,9 @@ async fn all_expired_once(app: &TestApp, count: usize) {
     let list = app.get("/v1/sessions?status=created").await.expect(StatusCode::OK);
     assert_eq!(list["data"], json!([]));
     let events = app.store.events(REALM, 0, 1_000_000).unwrap().events;
+    let moves = events.iter().filter_map(|found| found.event.as_session());
     let expired: Vec<SessionId> =
-        events.iter().filter(|found| found.event.kind == EventKind::Expired).map(|found| found.event.session).collect();
+        moves.filter(|event| event.kind == EventKind::Expired).map(|event| event.session).collect();
     let distinct: BTreeSet<_> = expired.iter().collect();
     assert_eq!((events.len(), expired.len(), distinct.len()), (2 * count, count, count));
 }

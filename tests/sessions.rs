@@ -88,7 +88,7 @@ async fn a_deadline_that_passed_during_a_stop_expires_at_the_start() {
     assert_eq!(verification["decided_at"], session["expires_at"], "the decision is dated at the deadline");
     let events = app.store.events(realm(), 0, 10).unwrap().events;
     assert_eq!(
-        events[1].event.created.seconds(),
+        events[1].event.created().seconds(),
         session["expires_at"].as_u64().unwrap() + 3_540,
         "the event when it was written"
     );

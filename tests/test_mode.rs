@@ -343,7 +343,8 @@ async fn run() -> Vec<Value> {
     let events = app.store.events(realm, 0, 1_000).unwrap().events;
     let order: Vec<Value> = events
         .iter()
-        .map(|found| json!([found.event.kind.as_str(), found.event.sequence, found.event.created.seconds()]))
+        .filter_map(|found| found.event.as_session())
+        .map(|event| json!([event.kind.as_str(), event.sequence, event.created.seconds()]))
         .collect();
     seen.push(json!(order));
     app.finish().await;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use vetd_model::event::{self, Event};
+use vetd_model::notice::Logged;
 use vetd_model::{Realm, Session};
-use vetd_storage::Store;
+use vetd_storage::{PositionedEvent, Store, StoreError};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -33,6 +34,23 @@ pub struct EventFeed {
     read_to: u64,
 }
 
+/// An event's envelope as it is delivered, listed and streamed: JSON. `None` if the session that
+/// it tells of is gone.
+pub(crate) async fn render_event(
+    store: &dyn Store,
+    realm: Realm,
+    event: &Logged,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let json = match event {
+        Logged::Session(event) => {
+            let Some((session, _)) = store.session(realm, event.session).await? else { return Ok(None) };
+            serde_json::to_vec(&event.envelope(&session))
+        }
+        Logged::Endpoint(notice) => serde_json::to_vec(&notice.envelope()),
+    };
+    Ok(json.ok())
+}
+
 impl Engine {
     /// The events of a session. There is no index for them: the first one is found by its
     /// identifier, which the session's secret tells, the others by reading on from there.
@@ -47,14 +65,14 @@ impl Engine {
         let first = event::first_id(session).map(|id| store.event(session.realm, id)).transpose()?.flatten();
         let Some(first) = first else { return Ok(History { events, complete: false }) };
         let mut after = first.position;
-        events.push(first.event);
+        events.extend(first.event.into_session());
         for _ in 0..PAGES {
             if events.len() >= wanted {
                 break;
             }
             let page = store.events(session.realm, after, PAGE)?;
             after = page.read_to;
-            let ours = page.events.into_iter().map(|positioned| positioned.event);
+            let ours = page.events.into_iter().filter_map(|positioned| positioned.event.into_session());
             events.extend(ours.filter(|event| event.session == session.id));
             if after >= durable {
                 break;
@@ -80,14 +98,14 @@ impl EventFeed {
     ///
     /// # Errors
     /// The store's.
-    pub async fn next(&mut self) -> Result<Vec<Event>, EngineError> {
+    pub async fn next(&mut self) -> Result<Vec<PositionedEvent>, EngineError> {
         loop {
             // Before reading, so that what becomes durable meanwhile wakes the wait below.
             self.durable.borrow_and_update();
             let page = self.store.events(self.realm, self.read_to, PAGE)?;
             self.read_to = page.read_to;
             if !page.events.is_empty() {
-                return Ok(page.events.into_iter().map(|positioned| positioned.event).collect());
+                return Ok(page.events);
             }
             let closed = |_| EngineError::unavailable("the store is closed");
             self.durable.changed().await.map_err(closed)?;

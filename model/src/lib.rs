@@ -16,6 +16,7 @@ pub mod flow;
 mod flow_parse;
 pub mod id;
 pub mod new_session;
+pub mod notice;
 pub mod origin;
 pub mod rate;
 pub mod realm;

@@ -79,6 +79,12 @@ impl<'a> Object<'a> {
         self.map?.get(name).filter(|value| !value.is_null())
     }
 
+    /// True if the field is there and `null`: what it sets is to be taken away.
+    #[must_use]
+    pub fn clears(&self, name: &str) -> bool {
+        self.map.and_then(|map| map.get(name)).is_some_and(Value::is_null)
+    }
+
     /// Takes a string that `read` accepts, if it is there.
     pub fn optional_with<T>(
         &mut self,

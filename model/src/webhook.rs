@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use crate::error::Refusal;
-use crate::event::EventKind;
+use crate::error::{ErrorCode, Refusal};
 use crate::id::{EndpointId, EventId, SessionId};
+use crate::notice::{Logged, NoticeKind};
+use crate::rate::Rate;
 use crate::realm::{Mode, Realm};
 use crate::signature::WebhookSecret;
 use crate::time::Timestamp;
@@ -17,6 +18,8 @@ use crate::validate::{Issues, Object};
 const TEXT_LIMIT: usize = 500;
 /// The longest address, in bytes.
 const URL_LIMIT: usize = 2_000;
+/// The most replaced secrets that are valid at the same time.
+const PREVIOUS_SECRETS_LIMIT: usize = 5;
 /// The most endpoints of one realm.
 pub const ENDPOINT_LIMIT: usize = 100;
 
@@ -46,12 +49,12 @@ pub const EVENT_TYPES: [&str; 11] = [
 ];
 
 impl EventFilter {
-    /// True if the endpoint gets events of this kind.
+    /// True if events of this type are among them.
     #[must_use]
-    pub fn admits(&self, kind: EventKind) -> bool {
+    pub fn admits(&self, type_name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(types) => types.contains(&kind.as_str()),
+            Self::Only(types) => types.contains(&type_name),
         }
     }
 
@@ -93,6 +96,44 @@ impl Ordering {
     }
 }
 
+/// A secret that was replaced, and still signs for a while, so that receivers can change over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// The secret.
+    pub secret: WebhookSecret,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// Why an endpoint was disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisabledReason {
+    /// It answered 410 Gone.
+    Gone,
+    /// Five days of nothing but failures.
+    Failing,
+}
+
+impl DisabledReason {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+/// That an endpoint is disabled: its deliveries are held until somebody enables it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disabled {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: DisabledReason,
+}
+
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -108,10 +149,16 @@ pub struct Endpoint {
     pub description: Option<String>,
     /// In which order.
     pub ordering: Ordering,
+    /// The most attempts in a span of time, if there is a limit.
+    pub rate_limit: Option<Rate>,
     /// Signs its deliveries.
     pub secret: WebhookSecret,
-    /// When it was disabled.
-    pub disabled_at: Option<Timestamp>,
+    /// The secrets it had before, each until it ends; the latest first.
+    pub previous_secrets: Vec<PreviousSecret>,
+    /// Set while it is disabled.
+    pub disabled: Option<Disabled>,
+    /// When it was last enabled: what failed before begins anew.
+    pub enabled_at: Option<Timestamp>,
     /// When it was made.
     pub created: Timestamp,
     /// When it last changed.
@@ -125,10 +172,58 @@ impl Endpoint {
         json!({
             "id": self.id, "object": "webhook_endpoint", "url": self.url, "events": self.events.names(),
             "description": self.description, "ordering": self.ordering.as_str(),
+            "rate_limit": self.rate_limit.map(|rate| rate.to_string()),
             "livemode": self.realm.mode.is_live(),
-            "status": if self.disabled_at.is_some() { "disabled" } else { "enabled" },
-            "disabled_at": self.disabled_at, "created": self.created, "updated": self.updated,
+            "status": if self.disabled.is_some() { "disabled" } else { "enabled" },
+            "disabled_at": self.disabled.map(|disabled| disabled.at),
+            "disabled_reason": self.disabled.map(|disabled| disabled.reason.as_str()),
+            "created": self.created, "updated": self.updated,
         })
+    }
+
+    /// True if this event is to be delivered to the endpoint.
+    #[must_use]
+    pub fn wants(&self, event: &Logged) -> bool {
+        match event {
+            Logged::Endpoint(notice) if notice.kind == NoticeKind::Test => notice.endpoint == self.id,
+            _ => self.events.admits(event.type_name()),
+        }
+    }
+
+    /// The secrets that sign a delivery at `now`, the newest first.
+    pub fn secrets_at(&self, now: Timestamp) -> impl Iterator<Item = &WebhookSecret> {
+        let previous = self.previous_secrets.iter().filter(move |previous| now < previous.until);
+        std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret))
+    }
+
+    /// The endpoint with a new secret; the one before stays valid for `overlap`.
+    ///
+    /// # Errors
+    /// `invalid_state` if five earlier secrets are still valid.
+    pub fn rotated(&self, secret: WebhookSecret, overlap: Duration, at: Timestamp) -> Result<Self, Refusal> {
+        let mut next = self.clone();
+        next.previous_secrets.retain(|previous| at < previous.until);
+        if !overlap.is_zero() {
+            if next.previous_secrets.len() >= PREVIOUS_SECRETS_LIMIT {
+                let message = "Five earlier secrets of this endpoint are still valid; wait until one has ended, \
+                               or rotate with overlap_seconds 0.";
+                return Err(Refusal::new(ErrorCode::InvalidState, message));
+            }
+            let before = PreviousSecret { secret: self.secret.clone(), until: at.after(overlap) };
+            next.previous_secrets.insert(0, before);
+        }
+        next.secret = secret;
+        next.updated = at.max(self.updated);
+        Ok(next)
+    }
+
+    /// The endpoint, enabled at `at`. One that is enabled already stays as it is.
+    #[must_use]
+    pub fn enabled(&self, at: Timestamp) -> Self {
+        if self.disabled.is_none() {
+            return self.clone();
+        }
+        Self { disabled: None, enabled_at: Some(at), updated: at.max(self.updated), ..self.clone() }
     }
 }
 
@@ -139,10 +234,12 @@ pub struct EndpointChange {
     pub url: Option<String>,
     /// Which events.
     pub events: Option<EventFilter>,
-    /// For people.
-    pub description: Option<String>,
+    /// For people; `Some(None)` takes it away.
+    pub description: Option<Option<String>>,
     /// In which order.
     pub ordering: Option<Ordering>,
+    /// The most attempts in a span of time; `Some(None)` takes the limit away.
+    pub rate_limit: Option<Option<Rate>>,
 }
 
 impl EndpointChange {
@@ -157,6 +254,7 @@ impl EndpointChange {
         let url = object.optional_with("url", &mut issues, |text| target(text, mode, loopback));
         let events = object.list("events", EVENT_TYPES.len(), &mut issues);
         let events = events.and_then(|list| event_filter(list, &mut issues));
+        let (no_description, no_limit) = (object.clears("description"), object.clears("rate_limit"));
         let description = object.optional_with("description", &mut issues, |text| {
             let fits = text.chars().count() <= TEXT_LIMIT && !text.chars().any(char::is_control);
             fits.then(|| text.to_owned()).ok_or_else(|| "must have at most 500 printable characters".to_owned())
@@ -166,8 +264,12 @@ impl EndpointChange {
             "none" => Ok(Ordering::None),
             _ => Err("must be session or none".to_owned()),
         });
+        let rate_limit = object
+            .optional_with("rate_limit", &mut issues, |text| text.parse::<Rate>().map_err(|error| error.to_string()));
         object.finish(&mut issues);
-        issues.done().map(|()| Self { url, events, description, ordering })
+        let description = description.map(Some).or(no_description.then_some(None));
+        let rate_limit = rate_limit.map(Some).or(no_limit.then_some(None));
+        issues.done().map(|()| Self { url, events, description, ordering, rate_limit })
     }
 
     /// The endpoint that a `POST` makes.
@@ -186,10 +288,13 @@ impl EndpointChange {
             realm,
             url: self.url.ok_or_else(|| Refusal::field("url", "is required"))?,
             events: self.events.unwrap_or(EventFilter::All),
-            description: self.description,
+            description: self.description.flatten(),
             ordering: self.ordering.unwrap_or_default(),
+            rate_limit: self.rate_limit.flatten(),
             secret,
-            disabled_at: None,
+            previous_secrets: Vec::new(),
+            disabled: None,
+            enabled_at: None,
             created: at,
             updated: at,
         })
@@ -202,8 +307,9 @@ impl EndpointChange {
         Endpoint {
             url: self.url.unwrap_or(before.url),
             events: self.events.unwrap_or(before.events),
-            description: self.description.or(before.description),
+            description: self.description.unwrap_or(before.description),
             ordering: self.ordering.unwrap_or(before.ordering),
+            rate_limit: self.rate_limit.unwrap_or(before.rate_limit),
             updated: at.max(before.updated),
             ..before
         }
@@ -265,8 +371,8 @@ pub struct Delivery {
     pub position: u64,
     /// Its event.
     pub event: EventId,
-    /// The session that its event tells of.
-    pub session: SessionId,
+    /// The session that its event tells of, if it tells of one.
+    pub session: Option<SessionId>,
     /// How many attempts have failed.
     pub failures: u32,
     /// When it became the first of its session at its endpoint: its 24 hours begin here. `None`

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use vetd_model::event::Event;
+use vetd_model::notice::{Logged, Notice};
 use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::{Delivery, Endpoint};
@@ -92,6 +93,8 @@ pub struct SessionWrite<'a> {
 pub enum Write<'a> {
     /// A session's move.
     Session(SessionWrite<'a>),
+    /// An event that tells of a webhook endpoint.
+    Notice(&'a Notice),
     /// A template; its slug is indexed, `frozen` is filed as a version of its own.
     Template {
         /// The revision that was read.
@@ -242,7 +245,7 @@ pub struct PositionedEvent {
     /// Counts from 1; later commits have higher positions.
     pub position: u64,
     /// The event.
-    pub event: Event,
+    pub event: Logged,
 }
 
 /// Some events of a realm, in commit order.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use vetd_model::event::{Chain, Event, EventKind, data_hash, salt};
+use vetd_model::notice::Logged;
 use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId};
 
 use crate::api::StoreError;
@@ -172,13 +173,15 @@ impl Audit<'_> {
                 continue;
             };
             if position > durable {
-                self.blame(format!("The event {} stands beyond the last position {durable}.", event.id));
+                self.blame(format!("The event {} stands beyond the last position {durable}.", event.id()));
             }
-            let index = self.shared.table.view()?.get(&keys::event_id(realm, event.id))?;
+            let index = self.shared.table.view()?.get(&keys::event_id(realm, event.id()))?;
             if index.and_then(|value| keys::last_number(&value)) != Some(position) {
-                self.blame(format!("The event {} is not found by its identifier.", event.id));
+                self.blame(format!("The event {} is not found by its identifier.", event.id()));
             }
-            self.event(&event)?;
+            if let Logged::Session(event) = event {
+                self.event(&event)?;
+            }
         }
         Ok(())
     }
@@ -240,7 +243,7 @@ impl Audit<'_> {
                 continue;
             };
             let event = self.shared.table.view()?.get(&keys::event(realm, position))?;
-            let id = event.and_then(|value| event::decode(realm, &value).ok()).map(|event| *event.id.bytes());
+            let id = event.and_then(|value| event::decode(realm, &value).ok()).map(|event| *event.id().bytes());
             if id.is_none() || id != keys::last_id(&key) {
                 self.blame(format!("The {place} leads to position {position}, where that event is not."));
             }

@@ -1,6 +1,7 @@
 //! For benches/micro alone: records as they are encoded and read, without a store around them.
 
 use vetd_model::event::Event;
+use vetd_model::notice::Logged;
 use vetd_model::{Realm, Session};
 
 use crate::api::StoreError;
@@ -43,7 +44,7 @@ pub fn encode_event(event: &Event) -> Result<Vec<u8>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Inconsistent`].
-pub fn decode_event(realm: Realm, bytes: &[u8]) -> Result<Event, StoreError> {
+pub fn decode_event(realm: Realm, bytes: &[u8]) -> Result<Logged, StoreError> {
     event::decode(realm, bytes).map_err(damaged)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sled::IVec;
 use vetd_model::flow::Flow;
 use vetd_model::template::{Template, TemplateVersion};
-use vetd_model::{EndpointId, Realm, Session, Timestamp};
+use vetd_model::{EndpointId, EventId, Realm, Session, Timestamp};
 
 use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, SessionWrite, StoreError, Write};
 use crate::codec::RECORD_LIMIT;
@@ -161,6 +161,11 @@ impl Builder<'_> {
     fn write(&mut self, write: &Write<'_>) -> Result<(), StoreError> {
         match write {
             Write::Session(write) => self.session(write),
+            Write::Notice(notice) => {
+                let value = event::encode_notice(notice)?.into();
+                self.event(notice.realm, notice.id, value);
+                Ok(())
+            }
             Write::Template { revision, template, previous_slug, frozen } => {
                 self.template(*revision, template, *previous_slug, *frozen)
             }
@@ -241,13 +246,16 @@ impl Builder<'_> {
             self.flow(&session.flow)?;
         }
         for event in write.events {
-            let index = keys::event_id(event.realm, event.id);
-            self.ops.push(Op::Event { key_of: event.realm, index, value: event::encode(event)?.into() });
+            self.event(event.realm, event.id, event::encode(event)?.into());
         }
         self.leaves = before.map(|handle| handle.entry.code);
         self.handle = Some(Handle { revision: expected + 1, slot, entry });
         self.session = Some(Arc::clone(session));
         Ok(())
+    }
+
+    fn event(&mut self, realm: Realm, id: EventId, value: IVec) {
+        self.ops.push(Op::Event { key_of: realm, index: keys::event_id(realm, id), value });
     }
 
     fn status(&mut self, realm: Realm, id: vetd_model::SessionId, before: Option<StatusEntry>, entry: StatusEntry) {

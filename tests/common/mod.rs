@@ -204,8 +204,8 @@ impl TestApp {
         let id = text(&session["id"]).parse().unwrap();
         let realm = Realm { workspace: WorkspaceId(1), mode: Mode::from_livemode(session["livemode"] == true) };
         let events = self.store.events(realm, 0, 100_000).unwrap().events;
-        let ours = events.iter().filter(|found| found.event.session == id);
-        ours.map(|found| found.event.kind.as_str()).collect()
+        let ours = events.iter().filter(|found| found.event.session() == Some(id));
+        ours.map(|found| found.event.type_name()).collect()
     }
 
     /// How many events there are in all, for tests that assert that nothing has changed.

@@ -13,6 +13,7 @@ use vetd_storage::{Commit, CommitReceipt, Store, StoreError, Write};
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::history::render_event;
 use crate::meters::Meters;
 use crate::webhooks::lane_queue::{Change, LaneQueue};
 use crate::webhooks::sender::{Attempt, Sender};
@@ -182,8 +183,8 @@ impl LaneState {
         while self.queue.unrecorded() < WINDOW && self.queue.len() < BACKLOG && self.queue.position() < durable {
             let page = self.context.store.events(self.endpoint.realm, self.queue.position(), WINDOW)?;
             for found in &page.events {
-                if self.endpoint.events.admits(found.event.kind) {
-                    self.queue.push(found.position, found.event.id, found.event.session, now);
+                if self.endpoint.wants(&found.event) {
+                    self.queue.push(found.position, found.event.id(), found.event.session(), now);
                 }
             }
             self.queue.read_to(page.read_to);
@@ -286,7 +287,5 @@ async fn attempt(context: &LaneContext, endpoint: &Endpoint, event: EventId) -> 
 
 async fn envelope(context: &LaneContext, endpoint: &Endpoint, id: EventId) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(found) = context.store.event(endpoint.realm, id)? else { return Ok(None) };
-    let session = context.store.session(endpoint.realm, found.event.session).await?;
-    let body = session.and_then(|(session, _)| serde_json::to_vec(&found.event.envelope(&session)).ok());
-    Ok(body)
+    render_event(context.store.as_ref(), endpoint.realm, &found.event).await
 }

@@ -32,7 +32,7 @@ enum Standing {
 #[derive(Debug, Clone)]
 struct Item {
     event: EventId,
-    session: SessionId,
+    session: Option<SessionId>,
     failures: u32,
     head_since: Option<Timestamp>,
     recorded: bool,
@@ -98,7 +98,7 @@ impl LaneQueue {
     }
 
     /// Takes up a fresh event that the endpoint gets.
-    pub(crate) fn push(&mut self, position: u64, event: EventId, session: SessionId, now: Timestamp) {
+    pub(crate) fn push(&mut self, position: u64, event: EventId, session: Option<SessionId>, now: Timestamp) {
         self.read_to = position;
         if self.items.contains_key(&position) || self.exhausted.remove(&position) {
             // It was on record ahead of the cursor.
@@ -107,7 +107,7 @@ impl LaneQueue {
         let item = Item { event, session, failures: 0, head_since: None, recorded: false, in_flight: false };
         self.unrecorded.insert(position);
         self.enter(position, item, now);
-        let head = self.head(session).filter(|head| *head != position);
+        let head = session.and_then(|session| self.head(session)).filter(|head| *head != position);
         let waits = head.and_then(|head| self.items.get(&head)).is_some_and(|head| head.recorded);
         if waits {
             self.record(position, Standing::Waits);
@@ -120,9 +120,9 @@ impl LaneQueue {
     }
 
     fn enter(&mut self, position: u64, item: Item, due: Timestamp) {
-        let session = item.session;
+        let session = item.session.filter(|_| self.ordering == Ordering::Session);
         self.items.insert(position, item);
-        if self.ordering == Ordering::Session {
+        if let Some(session) = session {
             let positions = self.sessions.entry(session).or_default();
             positions.insert(position);
             if positions.first() != Some(&position) {
@@ -195,7 +195,14 @@ impl LaneQueue {
     /// Those behind a failed head get records too, so that the cursor can move on.
     fn record_followers(&mut self, position: u64) {
         let Some(item) = self.items.get(&position) else { return };
-        let followers: Vec<u64> = self.sessions.get(&item.session).into_iter().flatten().skip(1).copied().collect();
+        let followers: Vec<u64> = item
+            .session
+            .and_then(|session| self.sessions.get(&session))
+            .into_iter()
+            .flatten()
+            .skip(1)
+            .copied()
+            .collect();
         for follower in followers {
             if self.unrecorded.contains(&follower) {
                 self.record(follower, Standing::Waits);
@@ -231,11 +238,13 @@ impl LaneQueue {
             self.in_flight -= 1;
         }
         self.unrecorded.remove(&position);
-        if let Some(positions) = self.sessions.get_mut(&item.session) {
+        if let Some(session) = item.session
+            && let Some(positions) = self.sessions.get_mut(&session)
+        {
             let was_head = positions.first() == Some(&position);
             positions.remove(&position);
             match positions.first() {
-                None => drop(self.sessions.remove(&item.session)),
+                None => drop(self.sessions.remove(&session)),
                 Some(next) if was_head && self.items.get(next).is_some_and(|next| !next.in_flight) => {
                     self.due.insert((now, *next));
                 }
@@ -247,7 +256,7 @@ impl LaneQueue {
 
     /// True if nothing of its session must go before this delivery.
     fn is_free(&self, position: u64) -> bool {
-        let session = self.items.get(&position).map(|item| item.session);
+        let session = self.items.get(&position).and_then(|item| item.session);
         session.and_then(|session| self.head(session)).is_none_or(|head| head == position)
     }
 
@@ -260,7 +269,9 @@ impl LaneQueue {
         self.sessions.clear();
         if ordering == Ordering::Session {
             for (position, item) in &self.items {
-                self.sessions.entry(item.session).or_default().insert(*position);
+                if let Some(session) = item.session {
+                    self.sessions.entry(session).or_default().insert(*position);
+                }
             }
         }
         let due: HashMap<u64, Timestamp> = self.due.iter().map(|(at, position)| (*position, *at)).collect();

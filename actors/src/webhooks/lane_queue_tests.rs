@@ -85,7 +85,7 @@ impl World {
     fn read(&mut self) {
         for position in self.lane.position() + 1..=self.events.len() as u64 {
             let (number, event) = self.events[position as usize - 1];
-            self.lane.push(position, event, session(number), self.now);
+            self.lane.push(position, event, Some(session(number)), self.now);
         }
     }
 

@@ -174,8 +174,8 @@ pub(in crate::http) fn endpoint_update() -> Value {
 pub(in crate::http) fn endpoint() -> Value {
     json!({
         "id": id("we"), "object": "webhook_endpoint", "url": "https://hooks.example.com/vetd", "events": ["*"],
-        "description": "Production", "ordering": "session", "livemode": false, "status": "enabled", "disabled_at": null,
-        "created": CREATED, "updated": CREATED,
+        "description": "Production", "ordering": "session", "rate_limit": null, "livemode": false,
+        "status": "enabled", "disabled_at": null, "disabled_reason": null, "created": CREATED, "updated": CREATED,
     })
 }
 

@@ -62,7 +62,7 @@ async fn look_around(front: &Front) -> Result<(Option<Timestamp>, Vec<String>), 
             let page = front.engine.sessions(realm, query).await?;
             newest = newest.max(page.items.first().map(|session| session.created));
             let endpoints = front.engine.endpoints(realm)?;
-            let off = endpoints.iter().filter(|endpoint| endpoint.disabled_at.is_some());
+            let off = endpoints.iter().filter(|endpoint| endpoint.disabled.is_some());
             disabled.extend(off.map(|endpoint| endpoint.id.to_string()));
         }
     }

@@ -84,7 +84,7 @@ impl Watch {
             }
             tokio::select! {
                 events = self.feed.next() => match events {
-                    Ok(events) => events.iter().for_each(|event| self.take(event)),
+                    Ok(events) => events.iter().filter_map(|found| found.event.as_session()).for_each(|event| self.take(event)),
                     Err(error) => {
                         tracing::warn!(%error, "a watch ends");
                         return None;

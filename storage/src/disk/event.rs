@@ -1,15 +1,20 @@
-//! An event's record. Realm and position stand in its key; nothing personal stands in it.
+//! An event's record, of a session or of a webhook endpoint. Realm and position stand in its key; nothing personal stands in it.
 
 use serde::{Deserialize, Serialize};
 use vetd_model::event::{Event, Hash};
+use vetd_model::notice::{Logged, Notice, NoticeKind};
 use vetd_model::verification::Moment;
-use vetd_model::{EventId, Realm, SessionId, Timestamp};
+use vetd_model::webhook::Disabled;
+use vetd_model::{EndpointId, EventId, Realm, SessionId, Timestamp};
 
 use crate::api::StoreError;
 use crate::codec::{self, Damaged, take};
-use crate::disk::parts::{LastErrorV1, event_from, event_tag, status_from, status_tag};
+use crate::disk::parts::{LastErrorV1, event_from, event_tag, reason_from, reason_tag, status_from, status_tag};
 
-const VERSION: u8 = 1;
+/// The event of a session.
+const SESSION_V1: u8 = 1;
+/// An event about a webhook endpoint.
+const NOTICE_V1: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct EventV1<'a> {
@@ -26,6 +31,20 @@ struct EventV1<'a> {
     updated: u64,
     decided_at: Option<u64>,
     expires_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoticeV1 {
+    id: [u8; 16],
+    endpoint: [u8; 16],
+    kind: NoticeKindV1,
+    created: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum NoticeKindV1 {
+    Disabled { at: u64, reason: u8 },
+    Test,
 }
 
 pub(crate) fn encode(event: &Event) -> Result<Vec<u8>, StoreError> {
@@ -45,11 +64,47 @@ pub(crate) fn encode(event: &Event) -> Result<Vec<u8>, StoreError> {
         decided_at: moment.decided_at.map(Timestamp::millis),
         expires_at: moment.expires_at.millis(),
     };
-    codec::encode(&[VERSION], &disk)
+    codec::encode(&[SESSION_V1], &disk)
 }
 
-pub(crate) fn decode(realm: Realm, bytes: &[u8]) -> Result<Event, Damaged> {
-    let ([VERSION], body) = take::<1>(bytes)? else { return Err(Damaged) };
+pub(crate) fn encode_notice(notice: &Notice) -> Result<Vec<u8>, StoreError> {
+    let kind = match notice.kind {
+        NoticeKind::Disabled(Disabled { at, reason }) => {
+            NoticeKindV1::Disabled { at: at.millis(), reason: reason_tag(reason) }
+        }
+        NoticeKind::Test => NoticeKindV1::Test,
+    };
+    let created = notice.created.millis();
+    let disk = NoticeV1 { id: *notice.id.bytes(), endpoint: *notice.endpoint.bytes(), kind, created };
+    codec::encode(&[NOTICE_V1], &disk)
+}
+
+pub(crate) fn decode(realm: Realm, bytes: &[u8]) -> Result<Logged, Damaged> {
+    match take::<1>(bytes)? {
+        ([SESSION_V1], body) => decode_session(realm, body).map(Logged::Session),
+        ([NOTICE_V1], body) => decode_notice(realm, body).map(Logged::Endpoint),
+        _ => Err(Damaged),
+    }
+}
+
+fn decode_notice(realm: Realm, body: &[u8]) -> Result<Notice, Damaged> {
+    let disk: NoticeV1 = codec::decode(body)?;
+    let kind = match disk.kind {
+        NoticeKindV1::Disabled { at, reason } => {
+            NoticeKind::Disabled(Disabled { at: Timestamp::from_millis(at), reason: reason_from(reason)? })
+        }
+        NoticeKindV1::Test => NoticeKind::Test,
+    };
+    Ok(Notice {
+        id: EventId::from_bytes(disk.id),
+        realm,
+        endpoint: EndpointId::from_bytes(disk.endpoint),
+        kind,
+        created: Timestamp::from_millis(disk.created),
+    })
+}
+
+fn decode_session(realm: Realm, body: &[u8]) -> Result<Event, Damaged> {
     let disk: EventV1<'static> = codec::decode(body)?;
     Ok(Event {
         id: EventId::from_bytes(disk.id),

@@ -8,6 +8,7 @@ use vetd_model::check::{CheckKind, CheckStatus, LastError};
 use vetd_model::event::EventKind;
 use vetd_model::flow::DocumentKind;
 use vetd_model::session::CanceledBy;
+use vetd_model::webhook::DisabledReason;
 
 use crate::codec::Damaged;
 
@@ -31,6 +32,7 @@ tags!(status_tag, status_from, Status {
 tags!(event_tag, event_from, EventKind {
     Created = 0, Updated = 1, Completed = 2, Failed = 3, ReviewRequired = 4, Canceled = 5, Expired = 6,
 });
+tags!(reason_tag, reason_from, DisabledReason { Gone = 0, Failing = 1 });
 tags!(check_tag, check_from, CheckKind { DataCompleteness = 0, Age = 1 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
 tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });

@@ -4,14 +4,17 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use vetd_model::signature::WebhookSecret;
-use vetd_model::webhook::{Delivery, Endpoint, EventFilter, Ordering};
+use vetd_model::webhook::{Delivery, Disabled, DisabledReason, Endpoint, EventFilter, Ordering, PreviousSecret};
 use vetd_model::{EndpointId, EventId, Realm, SessionId, Timestamp};
 
 use crate::api::{StoreError, Stored};
 use crate::codec::{self, Blob, Damaged, revisioned_head, split_revisioned, take};
+use crate::disk::parts::{reason_from, reason_tag};
 use crate::seal::Seal;
 
-const VERSION: u8 = 1;
+/// Of cursors, too.
+const V1: u8 = 1;
+const V2: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct EndpointV1<'a> {
@@ -24,6 +27,43 @@ struct EndpointV1<'a> {
     disabled_at: Option<u64>,
     created: u64,
     updated: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EndpointV2<'a> {
+    url: Cow<'a, str>,
+    /// `None` for all.
+    events: Option<Vec<Cow<'a, str>>>,
+    description: Option<Cow<'a, str>>,
+    in_session_order: bool,
+    rate_limit: Option<Cow<'a, str>>,
+    secret: Blob,
+    /// Each with its end.
+    previous_secrets: Vec<(Blob, u64)>,
+    /// Since when, and why.
+    disabled: Option<(u64, u8)>,
+    enabled_at: Option<u64>,
+    created: u64,
+    updated: u64,
+}
+
+impl<'a> From<EndpointV1<'a>> for EndpointV2<'a> {
+    fn from(old: EndpointV1<'a>) -> Self {
+        let failing = reason_tag(DisabledReason::Failing);
+        Self {
+            url: old.url,
+            events: old.events,
+            description: old.description,
+            in_session_order: old.in_session_order,
+            rate_limit: None,
+            secret: old.secret,
+            previous_secrets: Vec::new(),
+            disabled: old.disabled_at.map(|at| (at, failing)),
+            enabled_at: None,
+            created: old.created,
+            updated: old.updated,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,8 +80,10 @@ fn bound(realm: Realm, id: EndpointId) -> Vec<u8> {
 }
 
 pub(crate) fn encode_endpoint(endpoint: &Endpoint, revision: u64, seal: &Seal) -> Result<Vec<u8>, StoreError> {
-    let secret = seal.close(endpoint.secret.expose().as_bytes(), &bound(endpoint.realm, endpoint.id))?;
-    let disk = EndpointV1 {
+    let bound = bound(endpoint.realm, endpoint.id);
+    let close = |secret: &WebhookSecret| seal.close(secret.expose().as_bytes(), &bound).map(Blob);
+    let previous = endpoint.previous_secrets.iter();
+    let disk = EndpointV2 {
         url: Cow::Borrowed(&endpoint.url),
         events: match &endpoint.events {
             EventFilter::All => None,
@@ -49,12 +91,17 @@ pub(crate) fn encode_endpoint(endpoint: &Endpoint, revision: u64, seal: &Seal) -
         },
         description: endpoint.description.as_deref().map(Cow::Borrowed),
         in_session_order: endpoint.ordering == Ordering::Session,
-        secret: Blob(secret),
-        disabled_at: endpoint.disabled_at.map(Timestamp::millis),
+        rate_limit: endpoint.rate_limit.map(|rate| Cow::Owned(rate.to_string())),
+        secret: close(&endpoint.secret)?,
+        previous_secrets: previous
+            .map(|previous| Ok((close(&previous.secret)?, previous.until.millis())))
+            .collect::<Result<_, StoreError>>()?,
+        disabled: endpoint.disabled.map(|disabled| (disabled.at.millis(), reason_tag(disabled.reason))),
+        enabled_at: endpoint.enabled_at.map(Timestamp::millis),
         created: endpoint.created.millis(),
         updated: endpoint.updated.millis(),
     };
-    codec::encode(&revisioned_head(VERSION, revision), &disk)
+    codec::encode(&revisioned_head(V2, revision), &disk)
 }
 
 pub(crate) fn decode_endpoint(
@@ -63,14 +110,28 @@ pub(crate) fn decode_endpoint(
     bytes: &[u8],
     seal: &Seal,
 ) -> Result<Stored<Endpoint>, Damaged> {
-    let (VERSION, revision, body) = split_revisioned(bytes)? else { return Err(Damaged) };
-    let disk: EndpointV1<'static> = codec::decode(body)?;
-    let secret = seal.open(&disk.secret.0, &bound(realm, id))?;
-    let secret = std::str::from_utf8(&secret).ok().and_then(WebhookSecret::parse).ok_or(Damaged)?;
+    let (version, revision, body) = split_revisioned(bytes)?;
+    let disk: EndpointV2<'static> = match version {
+        V1 => codec::decode::<EndpointV1<'static>>(body)?.into(),
+        V2 => codec::decode(body)?,
+        _ => return Err(Damaged),
+    };
+    let bound = bound(realm, id);
+    let open = |sealed: &Blob| {
+        let secret = seal.open(&sealed.0, &bound)?;
+        std::str::from_utf8(&secret).ok().and_then(WebhookSecret::parse).ok_or(Damaged)
+    };
     let events = match disk.events {
         None => EventFilter::All,
         Some(types) => EventFilter::of(types.iter().map(AsRef::as_ref)),
     };
+    let previous = disk.previous_secrets.iter();
+    let previous = previous.map(|(secret, until)| {
+        Ok::<_, Damaged>(PreviousSecret { secret: open(secret)?, until: Timestamp::from_millis(*until) })
+    });
+    let disabled = disk.disabled.map(|(at, reason)| {
+        Ok::<_, Damaged>(Disabled { at: Timestamp::from_millis(at), reason: reason_from(reason)? })
+    });
     let value = Endpoint {
         id,
         realm,
@@ -78,8 +139,11 @@ pub(crate) fn decode_endpoint(
         events,
         description: disk.description.map(Cow::into_owned),
         ordering: if disk.in_session_order { Ordering::Session } else { Ordering::None },
-        secret,
-        disabled_at: disk.disabled_at.map(Timestamp::from_millis),
+        rate_limit: disk.rate_limit.map(|text| text.parse()).transpose().map_err(|_| Damaged)?,
+        secret: open(&disk.secret)?,
+        previous_secrets: previous.collect::<Result<_, _>>()?,
+        disabled: disabled.transpose()?,
+        enabled_at: disk.enabled_at.map(Timestamp::from_millis),
         created: Timestamp::from_millis(disk.created),
         updated: Timestamp::from_millis(disk.updated),
     };
@@ -87,12 +151,12 @@ pub(crate) fn decode_endpoint(
 }
 
 pub(crate) fn encode_cursor(position: u64) -> Vec<u8> {
-    revisioned_head(VERSION, position).to_vec()
+    revisioned_head(V1, position).to_vec()
 }
 
 pub(crate) fn decode_cursor(bytes: &[u8]) -> Result<u64, Damaged> {
     match split_revisioned(bytes)? {
-        (VERSION, position, []) => Ok(position),
+        (V1, position, []) => Ok(position),
         _ => Err(Damaged),
     }
 }
@@ -100,22 +164,22 @@ pub(crate) fn decode_cursor(bytes: &[u8]) -> Result<u64, Damaged> {
 pub(crate) fn encode_delivery(delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
     let disk = DeliveryV1 {
         event: *delivery.event.bytes(),
-        session: *delivery.session.bytes(),
+        session: delivery.session.map_or([0; 16], |session| *session.bytes()),
         failures: delivery.failures,
         head_since: delivery.head_since.map(Timestamp::millis),
         due: delivery.due.map(Timestamp::millis),
     };
-    codec::encode(&[VERSION], &disk)
+    codec::encode(&[V1], &disk)
 }
 
 pub(crate) fn decode_delivery(endpoint: EndpointId, position: u64, bytes: &[u8]) -> Result<Delivery, Damaged> {
-    let ([VERSION], body) = take::<1>(bytes)? else { return Err(Damaged) };
+    let ([V1], body) = take::<1>(bytes)? else { return Err(Damaged) };
     let disk: DeliveryV1 = codec::decode(body)?;
     Ok(Delivery {
         endpoint,
         position,
         event: EventId::from_bytes(disk.event),
-        session: SessionId::from_bytes(disk.session),
+        session: Some(SessionId::from_bytes(disk.session)),
         failures: disk.failures,
         head_since: disk.head_since.map(Timestamp::from_millis),
         due: disk.due.map(Timestamp::from_millis),

@@ -64,7 +64,7 @@ fn three() -> Three {
 /// What is in a folder with a store, event for event.
 fn events(store: &SledStore) -> Vec<(u64, String)> {
     let page = store.events(REALM, 0, 1_000_000).unwrap();
-    page.events.iter().map(|found| (found.position, found.event.id.to_string())).collect()
+    page.events.iter().map(|found| (found.position, found.event.id().to_string())).collect()
 }
 
 /// Makes sessions and moves each on; files what is acknowledged, with the last position then.

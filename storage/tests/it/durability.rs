@@ -127,8 +127,9 @@ async fn a_follower_never_sees_more_than_is_durable_nor_an_event_without_its_ses
                 for event in &page.events {
                     assert_eq!(event.position, after + 1, "no gap");
                     after = event.position;
-                    let (session, _) = store.session(REALM, event.event.session).await.unwrap().unwrap();
-                    assert!(session.chain.sequence >= event.event.sequence);
+                    let event = event.event.as_session().unwrap();
+                    let (session, _) = store.session(REALM, event.session).await.unwrap().unwrap();
+                    assert!(session.chain.sequence >= event.sequence);
                 }
                 assert!(after <= durable_by_now, "nothing beyond the durable position");
                 // All events here are of this realm, so the last one read is all there is to read.

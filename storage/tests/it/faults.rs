@@ -219,7 +219,10 @@ async fn nothing_personal_and_no_secret_stands_in_any_file() {
         description: None,
         ordering: vetd_model::webhook::Ordering::Session,
         secret: webhook.clone(),
-        disabled_at: None,
+        rate_limit: None,
+        previous_secrets: Vec::new(),
+        disabled: None,
+        enabled_at: None,
         created: NOW,
         updated: NOW,
     };

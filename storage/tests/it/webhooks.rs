@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vetd_model::event::EventKind;
 use vetd_model::signature::WebhookSecret;
-use vetd_model::webhook::{Delivery, Endpoint, EventFilter, Ordering};
+use vetd_model::webhook::{Delivery, Disabled, DisabledReason, Endpoint, EventFilter, Ordering};
 use vetd_model::{EndpointId, EventId, SessionId};
 use vetd_storage::{DeliveryPage, Store, Stored, Write, audit};
 
@@ -21,8 +21,11 @@ fn endpoint(number: u8) -> Endpoint {
         events: if number == 1 { EventFilter::All } else { only },
         description: (number == 1).then(|| "Ours".into()),
         ordering: if number == 1 { Ordering::Session } else { Ordering::None },
+        rate_limit: (number == 2).then(|| "50/s".parse().unwrap()),
         secret: WebhookSecret::new([number; 32]),
-        disabled_at: (number == 2).then_some(NOW),
+        previous_secrets: Vec::new(),
+        disabled: (number == 2).then_some(Disabled { at: NOW, reason: DisabledReason::Gone }),
+        enabled_at: None,
         created: NOW,
         updated: NOW,
     }
@@ -33,7 +36,7 @@ fn delivery(position: u64) -> Delivery {
         endpoint: EndpointId::from_bytes([1; 16]),
         position,
         event: EventId::from_bytes([8; 16]),
-        session: SessionId::from_bytes([9; 16]),
+        session: Some(SessionId::from_bytes([9; 16])),
         failures: 3,
         head_since: Some(NOW),
         due: (position == 4).then_some(NOW),

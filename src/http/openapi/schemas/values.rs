@@ -78,6 +78,11 @@ values! {
     TemplateStatus = names(["draft", "published", "archived"],
         "`draft`: never published. `published`: new sessions can use it. `archived`: out of use for good.");
     EndpointStatus = names(["enabled", "disabled"], "Whether deliveries are sent.");
+    DisabledReason = names(["gone", "failing"],
+        "`gone`: it answered 410. `failing`: five days of nothing but failures.");
+    RateLimit = text("The most attempts in a second, a minute or an hour, spread evenly; without it there is no limit.", 3, 9)
+        .pattern(Some("^[1-9][0-9]{0,5}/[smh]$|^1000000/[smh]$"))
+        .examples([json!("50/s")]);
     Ordering = names(["session", "none"],
         "`session`: the next event of a session waits for the one before it. `none`: it does not.");
     EventType = names(EVENT_TYPES,

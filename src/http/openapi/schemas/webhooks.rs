@@ -2,7 +2,9 @@
 
 use utoipa::{IntoParams, ToSchema};
 
-use super::values::{EndpointId, EndpointStatus, EventFilter, Link, Ordering, Timestamp, WebhookUrl};
+use super::values::{
+    DisabledReason, EndpointId, EndpointStatus, EventFilter, Link, Ordering, RateLimit, Timestamp, WebhookUrl,
+};
 
 /// A new endpoint.
 #[derive(ToSchema)]
@@ -14,6 +16,7 @@ pub(in crate::http) struct WebhookEndpointCreate {
     #[schema(max_length = 500, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Production")]
     description: Option<String>,
     ordering: Option<Ordering>,
+    rate_limit: Option<RateLimit>,
 }
 
 /// What changes on an endpoint; what is left out stays as it is.
@@ -26,6 +29,7 @@ pub(in crate::http) struct WebhookEndpointUpdate {
     #[schema(max_length = 500, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Production")]
     description: Option<String>,
     ordering: Option<Ordering>,
+    rate_limit: Option<RateLimit>,
 }
 
 /// Where events are sent.
@@ -38,10 +42,12 @@ pub(in crate::http) struct WebhookEndpoint {
     events: EventFilter,
     description: Option<String>,
     ordering: Ordering,
+    rate_limit: Option<RateLimit>,
     /// False for what was made with a test key.
     livemode: bool,
     status: EndpointStatus,
     disabled_at: Option<Timestamp>,
+    disabled_reason: Option<DisabledReason>,
     created: Timestamp,
     updated: Timestamp,
 }
