@@ -123,7 +123,7 @@ impl Engine {
     /// Hands over what the engine and its store count of themselves, under names without a
     /// prefix.
     pub fn register_meters(&self, registry: &mut MeterRegistry) {
-        self.inner.context.meters.register(registry);
+        self.inner.context.meters.register(registry, Arc::clone(&self.inner.clock));
         self.inner.store.register_meters(registry);
     }
 

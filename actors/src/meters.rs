@@ -1,14 +1,106 @@
 //! What the engine counts of itself. The handles are made once and shared by its actors.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use vetd_model::breaker::BreakerState;
 use vetd_model::decide::CheckFinding;
+use vetd_model::delivery::{Attempt, Fault, Outcome};
+use vetd_model::{EndpointId, EventId, Timestamp};
+
+use crate::clock::Clock;
 
 /// One label with its value.
 type Label = [(&'static str, &'static str); 1];
+
+/// How attempts to deliver a webhook come out, as a label.
+const OUTCOMES: [&str; 4] = ["delivered", "rejected", "timeout", "unreachable"];
+
+/// How each endpoint's lane stands.
+type Lanes = Arc<Mutex<BTreeMap<EndpointId, LaneReading>>>;
+
+#[derive(Debug, Clone, Copy)]
+struct LaneReading {
+    depth: usize,
+    /// When the event was written that has waited longest.
+    oldest: Option<Timestamp>,
+    breaker: BreakerState,
+}
+
+/// One lane's gauge.
+#[derive(Debug)]
+pub(crate) struct LaneGauge {
+    endpoint: EndpointId,
+    lanes: Lanes,
+}
+
+impl LaneGauge {
+    /// How many deliveries the lane holds, the oldest of their events, and its breaker.
+    pub(crate) fn set(&self, depth: usize, oldest: Option<EventId>, breaker: BreakerState) {
+        let reading = LaneReading { depth, oldest: oldest.map(|event| event.born()), breaker };
+        self.lanes.lock().insert(self.endpoint, reading);
+    }
+}
+
+/// Reads the lanes when metrics are asked for.
+struct LaneCollector {
+    lanes: Lanes,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for LaneCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LaneCollector").finish_non_exhaustive()
+    }
+}
+
+impl LaneCollector {
+    fn family(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help, unit): (&str, &str, Option<&Unit>),
+        value: impl Fn(&LaneReading) -> f64,
+    ) -> fmt::Result {
+        let lanes = self.lanes.lock();
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for (endpoint, reading) in lanes.iter() {
+            let label = [("endpoint", endpoint.to_string())];
+            ConstGauge::new(value(reading)).encode(family.encode_family(&label)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for LaneCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let now = self.clock.now();
+        let depth = ("webhook_lane_deliveries", "Deliveries that an endpoint's lane has before it", None);
+        self.family(&mut encoder, depth, |reading| reading.depth as f64)?;
+        let age = "How long ago the event was written that waits longest for an endpoint; 0 if none does";
+        self.family(&mut encoder, ("webhook_oldest_pending", age, Some(&Unit::Seconds)), |reading| {
+            reading.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64())
+        })?;
+        let breaker = "An endpoint's circuit breaker: 0 closed, 1 half open (one attempt at a time), 2 open";
+        self.family(&mut encoder, ("webhook_breaker", breaker, None), |reading| match reading.breaker {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        })
+    }
+}
 
 /// The engine's meters.
 pub(crate) struct Meters {
@@ -17,37 +109,37 @@ pub(crate) struct Meters {
     pub(crate) failures: Counter,
     /// How long after its deadline a session is rung.
     pub(crate) lateness: Histogram,
-    pub(crate) webhooks_delivered: Counter,
-    pub(crate) webhooks_failed: Counter,
     pub(crate) webhooks_exhausted: Counter,
     mailboxes: Family<[(&'static str, String); 1], Gauge>,
     checks: Family<[(&'static str, &'static str); 2], Counter>,
     check_seconds: Family<Label, Histogram, fn() -> Histogram>,
     attempts: Family<Label, Counter>,
+    lanes: Lanes,
 }
 
 impl Meters {
     pub(crate) fn new() -> Self {
         let attempts = Family::<Label, Counter>::default();
-        let attempt = |outcome| attempts.get_or_create(&[("outcome", outcome)]).clone();
-        let (webhooks_delivered, webhooks_failed) = (attempt("delivered"), attempt("failed"));
+        for outcome in OUTCOMES {
+            drop(attempts.get_or_create(&[("outcome", outcome)]));
+        }
         Self {
             resident: Gauge::default(),
             revivals: Counter::default(),
             failures: Counter::default(),
             lateness: Histogram::new(exponential_buckets(0.002, 4.0, 12)),
-            webhooks_delivered,
-            webhooks_failed,
             webhooks_exhausted: Counter::default(),
             mailboxes: Family::default(),
             checks: Family::default(),
             check_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 10))),
             attempts,
+            lanes: Lanes::default(),
         }
     }
 
     /// Hands the meters to whoever renders them.
-    pub(crate) fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry, clock: Arc<dyn Clock>) {
+        registry.register_collector(Box::new(LaneCollector { lanes: self.lanes.clone(), clock }));
         registry.register("sessions_resident", "Sessions in memory as actors", self.resident.clone());
         registry.register(
             "session_revivals",
@@ -75,6 +167,28 @@ impl Meters {
     /// The depth of one shard's mailbox.
     pub(crate) fn mailbox(&self, shard: usize) -> Gauge {
         self.mailboxes.get_or_create(&[("shard", shard.to_string())]).clone()
+    }
+
+    /// The gauge of one endpoint's lane.
+    pub(crate) fn lane(&self, endpoint: EndpointId) -> LaneGauge {
+        LaneGauge { endpoint, lanes: self.lanes.clone() }
+    }
+
+    /// The endpoint is gone.
+    pub(crate) fn forget_lane(&self, endpoint: EndpointId) {
+        self.lanes.lock().remove(&endpoint);
+    }
+
+    /// An attempt to deliver a webhook has ended.
+    pub(crate) fn attempted(&self, attempt: &Attempt) {
+        let [delivered, rejected, timeout, unreachable] = OUTCOMES;
+        let outcome = match attempt.outcome {
+            Outcome::Answered { .. } if attempt.succeeded() => delivered,
+            Outcome::Answered { .. } => rejected,
+            Outcome::Failed(Fault::TimedOut) => timeout,
+            Outcome::Failed(_) => unreachable,
+        };
+        self.attempts.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// A check has run.

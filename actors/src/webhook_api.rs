@@ -1,9 +1,14 @@
 //! Webhook endpoints: made, changed and removed under one lock.
 
+use std::time::Duration;
+
+use vetd_model::delivery::Delivery;
+use vetd_model::notice::{Logged, Notice, NoticeKind};
 use vetd_model::webhook::{ENDPOINT_LIMIT, Endpoint, EndpointChange};
 use vetd_model::{EndpointId, ErrorCode, Realm};
 use vetd_storage::{Commit, Stored, Write};
 
+use crate::delivery_api::DeliveryView;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::idempotency::Claim;
@@ -62,6 +67,69 @@ impl Engine {
         let done = self.inner.store.commit(Commit { writes: vec![write], idempotency }).await;
         self.follow(stored.value.realm, stored.value.id);
         done?;
+        Ok(reply)
+    }
+
+    /// Gives an endpoint a new secret; the one before signs beside it for `overlap`. `render` sees
+    /// the secret: the only time it is shown.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_state` if five earlier secrets are still valid; the store's.
+    pub async fn rotate_secret(
+        &self,
+        realm: Realm,
+        id: EndpointId,
+        overlap: Duration,
+        claim: Option<Claim>,
+        render: Render<Endpoint>,
+    ) -> Result<Reply, EngineError> {
+        let _alone = self.inner.endpoint_change.lock().await;
+        let stored = self.stored_endpoint(realm, id)?;
+        let value = stored.value.rotated(self.inner.entropy.webhook_secret(), overlap, self.now())?;
+        self.commit_endpoint(Stored { value, revision: stored.revision }, claim, render).await
+    }
+
+    /// Enables an endpoint: what is held is sent, oldest first, with a fresh schedule. One that
+    /// is enabled stays as it is.
+    ///
+    /// # Errors
+    /// `not_found`; the store's.
+    pub async fn enable_endpoint(
+        &self,
+        realm: Realm,
+        id: EndpointId,
+        claim: Option<Claim>,
+        render: Render<Endpoint>,
+    ) -> Result<Reply, EngineError> {
+        let _alone = self.inner.endpoint_change.lock().await;
+        let stored = self.stored_endpoint(realm, id)?;
+        let value = stored.value.enabled(self.now());
+        self.commit_endpoint(Stored { value, revision: stored.revision }, claim, render).await
+    }
+
+    /// Sends a `webhook_endpoint.test` event to an endpoint, and to no other.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_state` while it is disabled; the store's.
+    pub async fn test_endpoint(
+        &self,
+        realm: Realm,
+        id: EndpointId,
+        claim: Option<Claim>,
+        render: Render<DeliveryView>,
+    ) -> Result<Reply, EngineError> {
+        let endpoint = self.stored_endpoint(realm, id)?.value;
+        if endpoint.disabled.is_some() {
+            let message = "The endpoint is disabled; enable it before it is tested.";
+            return Err(EngineError::refused(ErrorCode::InvalidState, message));
+        }
+        let at = self.now();
+        let notice = Notice { id: self.inner.entropy.id(at), realm, endpoint: id, kind: NoticeKind::Test, created: at };
+        // Where it stands in the log does not matter to the answer.
+        let delivery = Delivery::derived(id, 0, notice.id, None, at);
+        let reply = render(&DeliveryView::new(&endpoint, delivery, &Logged::Endpoint(notice.clone())));
+        let idempotency = claim.map(|claim| claim.file(&reply, None));
+        self.inner.store.commit(Commit { writes: vec![Write::Notice(&notice)], idempotency }).await?;
         Ok(reply)
     }
 

@@ -65,6 +65,8 @@ kinds! {
     EndpointId, Endpoint, "we";
     /// One request to the front door.
     RequestId, Request, "req";
+    /// A webhook delivery: one event to one endpoint.
+    DeliveryId, Delivery, "whd";
     /// An API key (never the key itself).
     ApiKeyId, ApiKey, "key";
 }
@@ -86,6 +88,12 @@ impl<K> Id<K> {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self::from_uuid(Uuid::from_bytes(bytes))
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn born(&self) -> Timestamp {
+        Timestamp::from_millis((self.uuid.as_u128() >> 80) as u64)
     }
 
     /// The 16 bytes, in the order that sorts by time of birth.

@@ -6,10 +6,12 @@
 //! histories all call the same functions.
 
 pub mod api_key;
+pub mod breaker;
 pub mod check;
 pub mod country;
 pub mod date;
 pub mod decide;
+pub mod delivery;
 pub mod error;
 pub mod event;
 pub mod flow;
@@ -37,7 +39,7 @@ pub mod webhook;
 pub mod workspace;
 
 pub use error::{ErrorCode, FieldError, Refusal};
-pub use id::{ApiKeyId, CheckId, EndpointId, EventId, RequestId, SessionId, TemplateId, VerificationId};
+pub use id::{ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, RequestId, SessionId, TemplateId, VerificationId};
 pub use realm::{Mode, Realm, WorkspaceId};
 pub use session::{Session, State, Status};
 pub use time::Timestamp;

@@ -1,4 +1,4 @@
-//! Webhook endpoints, and when a failed delivery is tried again.
+//! Webhook endpoints: what a tenant sets on them, and how they stand.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::{Host, Url};
 
 use crate::error::{ErrorCode, Refusal};
-use crate::id::{EndpointId, EventId, SessionId};
+use crate::id::EndpointId;
 use crate::notice::{Logged, NoticeKind};
 use crate::rate::Rate;
 use crate::realm::{Mode, Realm};
@@ -20,6 +20,10 @@ const TEXT_LIMIT: usize = 500;
 const URL_LIMIT: usize = 2_000;
 /// The most replaced secrets that are valid at the same time.
 const PREVIOUS_SECRETS_LIMIT: usize = 5;
+/// The longest that a replaced secret stays valid, in seconds: seven days.
+const OVERLAP_LIMIT: u64 = 604_800;
+/// How long it does if nobody says, in seconds: a day.
+const OVERLAP_DEFAULT: u64 = 86_400;
 /// The most endpoints of one realm.
 pub const ENDPOINT_LIMIT: usize = 100;
 
@@ -316,6 +320,43 @@ impl EndpointChange {
     }
 }
 
+/// How long the secret before stays valid: reads the body of a rotation.
+///
+/// # Errors
+/// `validation_error`.
+pub fn parse_rotation(body: &Value) -> Result<Duration, Refusal> {
+    let mut issues = Issues::default();
+    let mut object = Object::root(body, &mut issues);
+    let seconds = object.integer("overlap_seconds", 0..=OVERLAP_LIMIT, &mut issues);
+    object.finish(&mut issues);
+    issues.done().map(|()| Duration::from_secs(seconds.unwrap_or(OVERLAP_DEFAULT)))
+}
+
+/// From when on and until when: reads the body of a recovery at `now`.
+///
+/// # Errors
+/// `validation_error`, also for a range that is empty or reaches into the future.
+pub fn parse_recovery(body: &Value, now: Timestamp) -> Result<(Timestamp, Timestamp), Refusal> {
+    let mut issues = Issues::default();
+    let mut object = Object::root(body, &mut issues);
+    let past = 0..=now.seconds();
+    let since = object.integer("since", past.clone(), &mut issues);
+    let until = object.integer("until", past, &mut issues);
+    if since.is_none() && issues.is_empty() {
+        issues.add("since", "is required: a time in unix seconds");
+    }
+    if let (Some(since), Some(until)) = (since, until)
+        && until <= since
+    {
+        issues.add("until", "must be after since");
+    }
+    object.finish(&mut issues);
+    let since = Timestamp::from_seconds(since.unwrap_or_default());
+    // Without an end: everything up to this very moment.
+    let until = until.map_or_else(|| now.after(Duration::from_millis(1)), Timestamp::from_seconds);
+    issues.done().map(|()| (since, until))
+}
+
 fn target(text: &str, mode: Mode, loopback: bool) -> Result<String, String> {
     let url = Url::parse(text).map_err(|_| "must be an absolute https URL")?;
     let on_loopback = match url.host() {
@@ -361,107 +402,9 @@ fn event_filter(list: &[Value], issues: &mut Issues) -> Option<EventFilter> {
     Some(EventFilter::Only(types))
 }
 
-/// A delivery that has failed at least once, or waits behind one that has. Others are derived
-/// from their event and the endpoint's cursor and have no record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// To which endpoint.
-    pub endpoint: EndpointId,
-    /// The store-wide position of its event.
-    pub position: u64,
-    /// Its event.
-    pub event: EventId,
-    /// The session that its event tells of, if it tells of one.
-    pub session: Option<SessionId>,
-    /// How many attempts have failed.
-    pub failures: u32,
-    /// When it became the first of its session at its endpoint: its 24 hours begin here. `None`
-    /// while it waits behind another.
-    pub head_since: Option<Timestamp>,
-    /// When it is tried next. `None` while it waits, and once it is exhausted.
-    pub due: Option<Timestamp>,
-}
-
-/// How an attempt failed, as far as the next one depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Setback {
-    /// True after 429 or a time-out: the receiver is overloaded.
-    pub overloaded: bool,
-    /// The receiver's `Retry-After`, in seconds.
-    pub retry_after: Option<u64>,
-}
-
-/// The waits after the first seven failures, in seconds: 5 s, 30 s, 5 min, 30 min, 2 h, 5 h, 10 h.
-const STEPS: [u64; 7] = [5, 30, 300, 1_800, 7_200, 18_000, 36_000];
-/// How long a delivery is tried.
-const WINDOW: Duration = Duration::from_secs(24 * 3600);
-/// The least wait after 429 or a time-out.
-const OVERLOAD_WAIT: Duration = Duration::from_secs(60);
-/// The jitter's width to either side, in thousandths.
-const JITTER: u64 = 200;
-
-/// When a delivery is tried again after its `failures`th failure, or `None` if that was the last.
-///
-/// The waits are 5 s, 30 s, 5 min, 30 min, 2 h, 5 h and 10 h, each spread by ±20 % (`jitter`
-/// counts from 0, the shortest, to 1000, the longest); then once more 24 hours after `first`,
-/// when the delivery became the first of its session. `Retry-After` is honoured between one and
-/// two times the step; after 429 or a time-out the wait is at least 60 s. Nothing is tried
-/// after the 24 hours.
-#[must_use]
-pub fn next_attempt(
-    failures: u32,
-    setback: Setback,
-    first: Timestamp,
-    now: Timestamp,
-    jitter: u16,
-) -> Option<Timestamp> {
-    let last = first.after(WINDOW);
-    if now >= last {
-        return None;
-    }
-    let Some(&step) = STEPS.get(failures.saturating_sub(1) as usize) else {
-        return Some(last);
-    };
-    let spread = 1000 - JITTER + 2 * JITTER * u64::from(jitter.min(1000)) / 1000;
-    let mut wait = Duration::from_millis(step * spread);
-    if let Some(asked) = setback.retry_after {
-        // The jitter never goes below what the receiver asked for.
-        wait = wait.max(Duration::from_secs(asked.clamp(step, 2 * step)));
-    }
-    if setback.overloaded {
-        wait = wait.max(OVERLOAD_WAIT);
-    }
-    Some(now.after(wait).min(last))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
-
-    fn wait(failures: u32, setback: Setback, jitter: u16) -> u64 {
-        next_attempt(failures, setback, NOW, NOW, jitter).unwrap().since(NOW).as_millis() as u64
-    }
-
-    #[test]
-    fn the_series_is_the_documented_one() {
-        let plain = Setback::default();
-        let waits: Vec<u64> = (1..=9).map(|failures| wait(failures, plain, 500) / 1000).collect();
-        assert_eq!(waits, [5, 30, 300, 1800, 7200, 18000, 36000, 86400, 86400]);
-        assert_eq!((wait(1, plain, 0), wait(1, plain, 1000)), (4000, 6000));
-        assert_eq!(next_attempt(9, plain, NOW, NOW.after(WINDOW), 500), None);
-    }
-
-    #[test]
-    fn retry_after_counts_between_one_and_two_steps() {
-        let asked = |seconds| Setback { overloaded: false, retry_after: Some(seconds) };
-        assert_eq!(wait(2, asked(1), 0), 30_000);
-        assert_eq!(wait(2, asked(45), 0), 45_000);
-        assert_eq!(wait(2, asked(45), 500), 45_000);
-        assert_eq!(wait(2, asked(100_000), 500), 60_000);
-        assert_eq!(wait(1, Setback { overloaded: true, retry_after: None }, 500), 60_000);
-    }
 
     #[test]
     fn addresses_that_could_leak_are_refused() {

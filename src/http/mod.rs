@@ -28,6 +28,7 @@ mod templates;
 mod test_mode;
 mod token;
 mod verifications;
+mod webhook_deliveries;
 mod webhook_endpoints;
 mod workspace;
 

@@ -15,7 +15,7 @@ use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
     api_keys, auth, frame, health, iframe, metrics, openapi, operator, sessions, templates, test_mode, verifications,
-    webhook_endpoints, workspace,
+    webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// Everything that vetd answers to over HTTP.
@@ -101,6 +101,13 @@ fn tenants() -> Router<Shared> {
             "/v1/webhook_endpoints/{id}",
             get(webhook_endpoints::get).patch(webhook_endpoints::patch).delete(webhook_endpoints::delete),
         )
+        .route("/v1/webhook_endpoints/{id}/rotate_secret", post(webhook_endpoints::rotate_secret))
+        .route("/v1/webhook_endpoints/{id}/enable", post(webhook_endpoints::enable))
+        .route("/v1/webhook_endpoints/{id}/test", post(webhook_endpoints::test))
+        .route("/v1/webhook_endpoints/{id}/recover", post(webhook_endpoints::recover))
+        .route("/v1/webhook_deliveries", get(webhook_deliveries::list))
+        .route("/v1/webhook_deliveries/{id}", get(webhook_deliveries::get))
+        .route("/v1/webhook_deliveries/{id}/redeliver", post(webhook_deliveries::redeliver))
         .route("/v1/api_keys", post(api_keys::create).get(api_keys::list))
         .route("/v1/api_keys/{id}", get(api_keys::get))
         .route("/v1/api_keys/{id}/revoke", post(api_keys::revoke))

@@ -7,18 +7,19 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
+use vetd_model::delivery::{Attempt, Delivery, Failing};
 use vetd_model::event::Event;
 use vetd_model::notice::{Logged, Notice};
 use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
-use vetd_model::webhook::{Delivery, Endpoint};
+use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::backup::BackupError;
 use crate::disk::status::StatusEntry;
-use crate::query::{Page, SessionQuery};
+use crate::query::{DeliveryQuery, Page, SessionQuery};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -154,22 +155,58 @@ pub enum Write<'a> {
         /// Which.
         id: EndpointId,
     },
-    /// A delivery that has failed or waits, put or replaced.
-    Delivery(&'a Delivery),
-    /// Forgets a delivery that has succeeded.
+    /// A delivery, put or replaced.
+    Delivery {
+        /// How it stood on record before.
+        was: OnRecord,
+        /// How it stands.
+        delivery: &'a Delivery,
+    },
+    /// A failed attempt.
+    Attempt {
+        /// To which endpoint.
+        endpoint: EndpointId,
+        /// The position of its event.
+        position: u64,
+        /// Counts from 1 within its delivery.
+        number: u32,
+        /// The attempt.
+        attempt: &'a Attempt,
+    },
+    /// Forgets a pending delivery whose event is gone.
     RemoveDelivery {
         /// To which endpoint.
         endpoint: EndpointId,
         /// The position of its event.
         position: u64,
     },
-    /// Every event up to this position has been delivered to the endpoint or has a [`Delivery`].
-    Cursor {
+    /// How far an endpoint's events are taken care of.
+    Mark {
         /// Of which endpoint.
         endpoint: EndpointId,
-        /// The position.
-        position: u64,
+        /// The mark.
+        mark: Mark,
     },
+}
+
+/// How a delivery stands on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRecord {
+    /// It has no record.
+    Absent,
+    /// As one that is pending.
+    Pending,
+    /// As one that is settled.
+    Settled,
+}
+
+/// How far an endpoint's events are taken care of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// Every event up to this position that the endpoint gets has a [`Delivery`] on record.
+    pub position: u64,
+    /// Its time of nothing but failures, if it is in one.
+    pub failing: Option<Failing>,
 }
 
 /// Names one use of one idempotency key: a hash of workspace, mode, method, path and key.
@@ -351,12 +388,28 @@ pub trait Store: Send + Sync + 'static {
     /// One endpoint.
     fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError>;
 
-    /// The cursor of an endpoint.
-    fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError>;
+    /// How far an endpoint's events are taken care of.
+    fn mark(&self, endpoint: EndpointId) -> Result<Mark, StoreError>;
 
-    /// The filed deliveries of an endpoint after a position, at most `limit`, by position.
-    /// Damaged ones are reported and left out.
-    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<DeliveryPage, StoreError>;
+    /// The deliveries of an endpoint on record after a position, at most `limit`, by position:
+    /// the pending ones or the settled ones. Damaged ones are reported and left out.
+    fn deliveries(
+        &self,
+        endpoint: EndpointId,
+        recorded: OnRecord,
+        after: u64,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError>;
+
+    /// One delivery, if it is on record.
+    fn delivery(&self, endpoint: EndpointId, position: u64) -> Result<Option<Delivery>, StoreError>;
+
+    /// The failed attempts of a delivery, the latest `limit` of them, in their order.
+    fn attempts(&self, endpoint: EndpointId, position: u64, limit: usize) -> Result<Vec<(u32, Attempt)>, StoreError>;
+
+    /// A page of the deliveries to these endpoints, which are all of one realm, newest event
+    /// first. Damaged ones are reported and left out.
+    fn delivery_list(&self, query: DeliveryQuery) -> BoxFuture<'_, Result<Page<Delivery>, StoreError>>;
 
     /// Deletes what has had its time, a bounded batch in a commit: idempotency records of days
     /// gone by, deliveries whose endpoint is gone, and deliveries that are exhausted

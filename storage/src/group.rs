@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use sled::{Batch, Db, IVec};
 use vetd_model::{EndpointId, Timestamp};
 
-use crate::api::{CommitReceipt, StoreError};
+use crate::api::{CommitReceipt, Mark, StoreError};
 use crate::codec::split_revisioned;
 use crate::disk::{answer, session, webhook};
 use crate::keys::{self, Key};
@@ -132,10 +132,15 @@ impl Group {
                 self.put_new(index, number(self.position));
             }
             Op::NewCursor { endpoint } => {
-                self.put(keys::cursor(endpoint), IVec::from(webhook::encode_cursor(self.position)))?;
+                let mark = Mark { position: self.position, failing: None };
+                self.put(keys::cursor(endpoint), IVec::from(webhook::encode_mark(mark)?))?;
             }
-            Op::OfEndpoint { endpoint, key, value } if self.get(&keys::cursor(endpoint))?.is_some() => {
-                self.put(key, value)?;
+            Op::OfEndpoint { endpoint, key, value, new } if self.get(&keys::cursor(endpoint))?.is_some() => {
+                if new {
+                    self.put_new(key, value);
+                } else {
+                    self.put(key, value)?;
+                }
             }
             Op::OfEndpoint { .. } => {}
             Op::RemoveDeliveries { endpoint } => self.remove_deliveries(endpoint)?,
@@ -221,11 +226,14 @@ impl Group {
     }
 
     fn remove_deliveries(&mut self, endpoint: EndpointId) -> Result<(), StoreError> {
-        let prefix = keys::deliveries(endpoint);
-        let stored = self.tree.scan_prefix(&prefix).keys().take(DELIVERIES_AT_ONCE);
-        let mut found = stored.collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
-        found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
-        found.into_iter().try_for_each(|key| self.remove(key))
+        for letter in [keys::DELIVERY, keys::SETTLED, keys::ATTEMPT] {
+            let prefix = keys::of_endpoint(letter, endpoint);
+            let stored = self.tree.scan_prefix(&prefix).keys().take(DELIVERIES_AT_ONCE);
+            let mut found = stored.collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
+            found.extend(self.changes.range(prefix.clone()..=keys::last_under(&prefix)).map(|(key, _)| key.clone()));
+            found.into_iter().try_for_each(|key| self.remove(key))?;
+        }
+        Ok(())
     }
 }
 

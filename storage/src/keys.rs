@@ -19,7 +19,9 @@
 //! | `u` | hash of an API key | when the API key was last used |
 //! | `w` | realm, endpoint | an endpoint |
 //! | `c` | endpoint | its cursor |
-//! | `d` | endpoint, position | a delivery |
+//! | `d` | endpoint, position | a delivery that is pending, once it is on record |
+//! | `y` | endpoint, position | a delivery that is settled |
+//! | `h` | endpoint, position, number | a failed attempt |
 //! | `k` | day, slot | an idempotency record |
 //! | `!` | a name | what the store knows of itself |
 //! | `+` | another key, number | the continuation of a long record |
@@ -53,6 +55,8 @@ pub(crate) const KEY_USE: u8 = b'u';
 pub(crate) const ENDPOINT: u8 = b'w';
 pub(crate) const CURSOR: u8 = b'c';
 pub(crate) const DELIVERY: u8 = b'd';
+pub(crate) const SETTLED: u8 = b'y';
+pub(crate) const ATTEMPT: u8 = b'h';
 pub(crate) const ANSWER: u8 = b'k';
 pub(crate) const CONTINUATION: u8 = b'+';
 
@@ -161,12 +165,18 @@ pub(crate) fn cursor(id: EndpointId) -> Key {
     key(CURSOR, &[id.bytes()])
 }
 
-pub(crate) fn delivery(id: EndpointId, position: u64) -> Key {
-    key(DELIVERY, &[id.bytes(), &position.to_be_bytes()])
+/// Where a delivery is on record: `letter` is [`DELIVERY`] or [`SETTLED`].
+pub(crate) fn delivery(letter: u8, id: EndpointId, position: u64) -> Key {
+    key(letter, &[id.bytes(), &position.to_be_bytes()])
 }
 
-pub(crate) fn deliveries(id: EndpointId) -> Key {
-    key(DELIVERY, &[id.bytes()])
+/// What stands under one of the letters of deliveries and attempts for an endpoint.
+pub(crate) fn of_endpoint(letter: u8, id: EndpointId) -> Key {
+    key(letter, &[id.bytes()])
+}
+
+pub(crate) fn attempt(id: EndpointId, position: u64, number: u32) -> Key {
+    key(ATTEMPT, &[id.bytes(), &position.to_be_bytes(), &number.to_be_bytes()])
 }
 
 pub(crate) fn answer(day: u16, slot: IdempotencySlot) -> Key {
@@ -228,7 +238,8 @@ pub(crate) fn in_words(key: &[u8]) -> String {
         Some(&KEY_USE) => "last use of an api key",
         Some(&ENDPOINT) => "webhook endpoint",
         Some(&CURSOR) => "webhook cursor",
-        Some(&DELIVERY) => "delivery",
+        Some(&DELIVERY | &SETTLED) => "delivery",
+        Some(&ATTEMPT) => "attempt of a delivery",
         Some(&ANSWER) => "idempotency record",
         _ => "record",
     };

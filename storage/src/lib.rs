@@ -12,6 +12,7 @@ mod api;
 mod audit;
 mod backup;
 mod codec;
+mod deliveries;
 mod disk;
 mod flows;
 mod group;
@@ -38,13 +39,13 @@ mod writer;
 
 pub use api::{
     Answer, Commit, CommitReceipt, DeliveryPage, EventPage, Handle, IdempotencyRecord, IdempotencySlot, LiveSession,
-    PositionedEvent, SessionWrite, Store, StoreError, Stored, StoredAnswer, StoredSession, Write,
+    Mark, OnRecord, PositionedEvent, SessionWrite, Store, StoreError, Stored, StoredAnswer, StoredSession, Write,
 };
 pub use audit::{AuditReport, audit};
 pub use backup::{
     BackupError, BackupFolder, FileFacts, Files, Manifest, Origin, RestoreOptions, RestoreStep, Restored, restore,
 };
 pub use open::{OpenError, StoreOptions};
-pub use query::{Cursor, Page, SessionQuery, StatusFilter};
+pub use query::{Cursor, DeliveryQuery, Page, SessionQuery, StatusFilter, Towards};
 pub use shared::{FatalHook, SpaceProbe, WriteFault, WriteStage};
 pub use store::SledStore;

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use sled::IVec;
+use vetd_model::delivery::Delivery;
 use vetd_model::flow::Flow;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::{EndpointId, EventId, Realm, Session, Timestamp};
 
-use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, SessionWrite, StoreError, Write};
+use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, OnRecord, SessionWrite, StoreError, Write};
 use crate::codec::RECORD_LIMIT;
 use crate::disk::status::StatusEntry;
-use crate::disk::{answer, event, flow, session, template, tenant, webhook};
+use crate::disk::{answer, delivery, event, flow, session, template, tenant, webhook};
 use crate::keys::{self, Key};
 use crate::shared::Shared;
 use crate::table::PIECE;
@@ -46,8 +47,8 @@ pub(crate) enum Op {
     Event { key_of: Realm, index: Key, value: IVec },
     /// Sets a new endpoint's cursor to the last position.
     NewCursor { endpoint: EndpointId },
-    /// Writes an entry of an endpoint, unless the endpoint is gone.
-    OfEndpoint { endpoint: EndpointId, key: Key, value: IVec },
+    /// Writes an entry of an endpoint, unless the endpoint is gone; `new` if the key has no entry.
+    OfEndpoint { endpoint: EndpointId, key: Key, value: IVec, new: bool },
     /// Removes an endpoint's deliveries.
     RemoveDeliveries { endpoint: EndpointId },
     /// Files an answer, if there is none that still counts.
@@ -207,19 +208,18 @@ impl Builder<'_> {
                 self.ops.push(Op::RemoveDeliveries { endpoint: *id });
                 Ok(())
             }
-            Write::Delivery(delivery) => {
-                let key = keys::delivery(delivery.endpoint, delivery.position);
-                let value = webhook::encode_delivery(delivery)?;
-                self.ops.push(Op::OfEndpoint { endpoint: delivery.endpoint, key, value: value.into() });
+            Write::Delivery { was, delivery } => self.delivery(*was, delivery),
+            Write::Attempt { endpoint, position, number, attempt } => {
+                let (key, value) = (keys::attempt(*endpoint, *position, *number), delivery::encode_attempt(attempt)?);
+                self.of_endpoint(*endpoint, key, value, true);
                 Ok(())
             }
             Write::RemoveDelivery { endpoint, position } => {
-                self.remove(keys::delivery(*endpoint, *position));
+                self.remove(keys::delivery(keys::DELIVERY, *endpoint, *position));
                 Ok(())
             }
-            Write::Cursor { endpoint, position } => {
-                let (key, value) = (keys::cursor(*endpoint), webhook::encode_cursor(*position));
-                self.ops.push(Op::OfEndpoint { endpoint: *endpoint, key, value: value.into() });
+            Write::Mark { endpoint, mark } => {
+                self.of_endpoint(*endpoint, keys::cursor(*endpoint), webhook::encode_mark(*mark)?, false);
                 Ok(())
             }
         }
@@ -252,6 +252,24 @@ impl Builder<'_> {
         self.handle = Some(Handle { revision: expected + 1, slot, entry });
         self.session = Some(Arc::clone(session));
         Ok(())
+    }
+
+    fn delivery(&mut self, was: OnRecord, delivery: &Delivery) -> Result<(), StoreError> {
+        let (endpoint, position) = (delivery.endpoint, delivery.position);
+        let (letter, other, stays) = match delivery.is_settled() {
+            true => (keys::SETTLED, keys::DELIVERY, OnRecord::Settled),
+            false => (keys::DELIVERY, keys::SETTLED, OnRecord::Pending),
+        };
+        if was != stays && was != OnRecord::Absent {
+            self.remove(keys::delivery(other, endpoint, position));
+        }
+        let key = keys::delivery(letter, endpoint, position);
+        self.of_endpoint(endpoint, key, delivery::encode(delivery)?, was != stays);
+        Ok(())
+    }
+
+    fn of_endpoint(&mut self, endpoint: EndpointId, key: Key, value: Vec<u8>, new: bool) {
+        self.ops.push(Op::OfEndpoint { endpoint, key, value: value.into(), new });
     }
 
     fn event(&mut self, realm: Realm, id: EventId, value: IVec) {

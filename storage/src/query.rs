@@ -1,6 +1,8 @@
 //! What lists are asked for.
 
-use vetd_model::{SessionId, Status, TemplateId, Timestamp};
+use vetd_model::delivery::DeliveryStatus;
+use vetd_model::webhook::Endpoint;
+use vetd_model::{EndpointId, SessionId, Status, TemplateId, Timestamp};
 
 /// Which status a list filters by: a session keeps its status for good, a verification's moves
 /// on when a review decides it.
@@ -42,6 +44,29 @@ pub struct SessionQuery {
     pub cursor: Cursor,
     /// The most items on the page, 1 to 100.
     pub limit: usize,
+}
+
+/// A page of deliveries. Every filter that is set must hold.
+#[derive(Debug, Clone)]
+pub struct DeliveryQuery {
+    /// To which endpoints, all of one realm.
+    pub endpoints: Vec<Endpoint>,
+    /// By status.
+    pub status: Option<DeliveryStatus>,
+    /// Where the page begins: past this delivery, named by the position of its event and its
+    /// endpoint.
+    pub cursor: Option<(Towards, u64, EndpointId)>,
+    /// The most items on the page, 1 to 100.
+    pub limit: usize,
+}
+
+/// Which way a page goes on from where it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Towards {
+    /// To older ones.
+    Older,
+    /// To newer ones.
+    Newer,
 }
 
 /// A page, newest first.

@@ -12,8 +12,7 @@ use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
 use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp, WorkspaceId};
 
 use crate::api::{
-    Answer, DeliveryPage, EventPage, Handle, IdempotencySlot, LiveSession, PositionedEvent, StoreError, Stored,
-    StoredAnswer,
+    Answer, EventPage, Handle, IdempotencySlot, LiveSession, PositionedEvent, StoreError, Stored, StoredAnswer,
 };
 use crate::codec::Damaged;
 use crate::disk::answer::{AnswerV1, owner_seal, place};
@@ -27,7 +26,7 @@ use crate::table::{Direction, scan};
 use crate::time_limits::{answer_days, answer_is_old};
 
 /// Why a record could not be read: it is damaged itself, or something else is wrong.
-enum Fault {
+pub(crate) enum Fault {
     Damaged,
     Store(StoreError),
 }
@@ -85,7 +84,7 @@ impl Shared {
     }
 
     /// Names the record that a fault belongs to, and reports damage.
-    fn blame(&self, key: &[u8], fault: Fault) -> StoreError {
+    pub(crate) fn blame(&self, key: &[u8], fault: Fault) -> StoreError {
         let error = match fault {
             Fault::Damaged => StoreError::Inconsistent { key: keys::in_words(key) },
             Fault::Store(error) => error,
@@ -311,41 +310,5 @@ impl Shared {
         self.one(&keys::endpoint(realm, id), |bytes| {
             Ok(webhook::decode_endpoint(realm, id, bytes, self.keyring.endpoint_seal())?)
         })
-    }
-
-    /// The cursor of an endpoint; 0 for one that does not exist.
-    pub(crate) fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError> {
-        let key = keys::cursor(endpoint);
-        let Some(value) = self.table.view()?.get(&key)? else { return Ok(0) };
-        webhook::decode_cursor(&value).map_err(|damaged| self.blame(&key, damaged.into()))
-    }
-
-    /// Filed deliveries of an endpoint that exists, by position.
-    pub(crate) fn deliveries(
-        &self,
-        endpoint: EndpointId,
-        after: u64,
-        limit: usize,
-    ) -> Result<DeliveryPage, StoreError> {
-        let none = DeliveryPage { deliveries: Vec::new(), next: None };
-        let Some(first) = after.checked_add(1) else { return Ok(none) };
-        let (first, last) = (keys::delivery(endpoint, first), keys::delivery(endpoint, u64::MAX));
-        let view = self.table.view()?;
-        if view.get(&keys::cursor(endpoint))?.is_none() {
-            return Ok(none);
-        }
-        // One more than asked for says whether there are more.
-        let mut entries = view.range(&first, &last, Direction::Ascending, limit.saturating_add(1))?;
-        drop(view);
-        let has_more = entries.len() > limit;
-        entries.truncate(limit);
-        let last_entry = entries.last().and_then(|(key, _)| keys::last_number(key)).unwrap_or(after);
-        let mut deliveries = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
-            let position = keys::last_number(&key).unwrap_or_default();
-            let delivery = webhook::decode_delivery(endpoint, position, &value);
-            deliveries.extend(self.or_left_out(delivery.map_err(|damaged| self.blame(&key, damaged.into())))?);
-        }
-        Ok(DeliveryPage { deliveries, next: has_more.then_some(last_entry) })
     }
 }

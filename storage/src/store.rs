@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{oneshot, watch};
 use tracing::Instrument;
+use vetd_model::delivery::{Attempt, Delivery};
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, Workspace};
@@ -18,14 +19,14 @@ use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Tim
 use zeroize::Zeroizing;
 
 use crate::api::{
-    Commit, CommitReceipt, DeliveryPage, EventPage, IdempotencySlot, LiveSession, PositionedEvent, Store, StoreError,
-    Stored, StoredAnswer, StoredSession,
+    Commit, CommitReceipt, DeliveryPage, EventPage, IdempotencySlot, LiveSession, Mark, OnRecord, PositionedEvent,
+    Store, StoreError, Stored, StoredAnswer, StoredSession,
 };
 use crate::backup::BackupError;
 use crate::meters::DiskUse;
 use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
-use crate::query::{Page, SessionQuery};
+use crate::query::{DeliveryQuery, Page, SessionQuery};
 use crate::shared::Shared;
 use crate::sweep::Sweep;
 use crate::writer::Request;
@@ -74,6 +75,16 @@ impl SledStore {
     }
 }
 
+/// Makes a page where nobody else is served meanwhile: it may take thousands of look-ups.
+fn aside<T: Send + 'static>(
+    make: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> BoxFuture<'static, Result<T, StoreError>> {
+    Box::pin(async move {
+        let made = tokio::task::spawn_blocking(make).await;
+        made.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the list fell: {error}"))))
+    })
+}
+
 fn gone() -> StoreError {
     StoreError::Unavailable("it is closed".to_owned())
 }
@@ -102,12 +113,8 @@ impl Store for SledStore {
     }
 
     fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>> {
-        // A page may take thousands of look-ups: not on a thread that serves others.
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            let page = tokio::task::spawn_blocking(move || shared.sessions(realm, &query)).await;
-            page.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the list fell: {error}"))))
-        })
+        aside(move || shared.sessions(realm, &query))
     }
 
     fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError> {
@@ -175,12 +182,31 @@ impl Store for SledStore {
         self.shared.endpoint(realm, id)
     }
 
-    fn cursor(&self, endpoint: EndpointId) -> Result<u64, StoreError> {
-        self.shared.cursor(endpoint)
+    fn mark(&self, endpoint: EndpointId) -> Result<Mark, StoreError> {
+        self.shared.mark(endpoint)
     }
 
-    fn deliveries(&self, endpoint: EndpointId, after: u64, limit: usize) -> Result<DeliveryPage, StoreError> {
-        self.shared.deliveries(endpoint, after, limit)
+    fn deliveries(
+        &self,
+        endpoint: EndpointId,
+        recorded: OnRecord,
+        after: u64,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError> {
+        self.shared.deliveries(endpoint, recorded, after, limit)
+    }
+
+    fn delivery(&self, endpoint: EndpointId, position: u64) -> Result<Option<Delivery>, StoreError> {
+        self.shared.delivery(endpoint, position)
+    }
+
+    fn attempts(&self, endpoint: EndpointId, position: u64, limit: usize) -> Result<Vec<(u32, Attempt)>, StoreError> {
+        self.shared.attempts(endpoint, position, limit)
+    }
+
+    fn delivery_list(&self, query: DeliveryQuery) -> BoxFuture<'_, Result<Page<Delivery>, StoreError>> {
+        let shared = Arc::clone(&self.shared);
+        aside(move || shared.delivery_list(&query))
     }
 
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>> {

@@ -1,15 +1,16 @@
 //! The sweep: what has had its time is found here, a bounded batch at a time.
 
 use sled::IVec;
+use vetd_model::delivery::Delivery;
 use vetd_model::{EndpointId, Timestamp};
 
 use crate::api::StoreError;
-use crate::disk::webhook;
+use crate::disk::{delivery, webhook};
 use crate::keys::{self, Key};
 use crate::prepare::Op;
 use crate::shared::Shared;
 use crate::table::Direction;
-use crate::time_limits::{answer_days, exhausted_is_old};
+use crate::time_limits::{answer_days, settled_is_old};
 
 /// The most records looked at, and deleted, in one step.
 const BATCH: usize = 1_000;
@@ -45,7 +46,7 @@ enum Owner {
 
 impl Shared {
     /// One step of a sweep. What it finds must be removed before the next step: answers of
-    /// finished days, deliveries whose endpoint is gone, deliveries exhausted long ago.
+    /// finished days, deliveries whose endpoint is gone, deliveries settled long ago.
     pub(crate) fn sweep_on(&self, sweep: &mut Sweep, now: Timestamp) -> Result<Finished, StoreError> {
         match sweep {
             Sweep::Answers => {
@@ -79,7 +80,8 @@ impl Shared {
     /// Also returns where to go on, if there are more.
     fn finished_deliveries(&self, from: &[u8], now: Timestamp) -> Result<(Finished, Option<Key>), StoreError> {
         let mut finished = Finished::default();
-        let last = keys::last_under(&[keys::DELIVERY]);
+        let letter = from.first().copied().unwrap_or(keys::DELIVERY);
+        let last = keys::last_under(&[letter]);
         let entries = self.table.view()?.range(from, &last, Direction::Ascending, BATCH)?;
         let mut owner = None;
         for (key, value) in &entries {
@@ -91,37 +93,46 @@ impl Shared {
                 _ => self.owner(id)?,
             };
             owner = Some((id, of));
-            let op = match of {
-                Owner::Gone => Op::Remove { key: key.clone() },
-                Owner::ReadTo(cursor) if is_old(id, cursor, key, value, now) => {
-                    // Not if somebody has it tried again meanwhile.
-                    Op::RemoveUnchanged { key: key.clone(), value: value.clone() }
+            match of {
+                Owner::Gone => finished.ops.push(Op::Remove { key: key.clone() }),
+                Owner::ReadTo(mark) if letter == keys::SETTLED => {
+                    let Some(old) = if_old(id, mark, key, value, now) else { continue };
+                    // Not if somebody has it sent again meanwhile.
+                    finished.ops.push(Op::RemoveUnchanged { key: key.clone(), value: value.clone() });
+                    let failed = 1..=old.attempts;
+                    let attempts = failed.map(|number| Op::Remove { key: keys::attempt(id, old.position, number) });
+                    finished.ops.extend(attempts);
                 }
                 Owner::ReadTo(_) | Owner::Unknown => continue,
-            };
-            finished.ops.push(op);
+            }
             finished.records += 1;
         }
         let full = entries.last().filter(|_| entries.len() == BATCH);
         let next = full.map(|(key, _)| IVec::from([key.as_ref(), &[0]].concat()));
-        Ok((finished, next))
+        Ok((finished, next.or_else(|| letter_after(letter))))
     }
 
     fn owner(&self, id: EndpointId) -> Result<Owner, StoreError> {
         let cursor = self.table.view()?.get(&keys::cursor(id))?;
-        Ok(match cursor.map(|cursor| webhook::decode_cursor(&cursor)) {
+        Ok(match cursor.map(|cursor| webhook::decode_mark(&cursor)) {
             None => Owner::Gone,
-            Some(Ok(cursor)) => Owner::ReadTo(cursor),
+            Some(Ok(mark)) => Owner::ReadTo(mark.position),
             Some(Err(_)) => Owner::Unknown,
         })
     }
 }
 
-/// True if this delivery was exhausted long ago. Beyond the endpoint's cursor it is kept, or its
-/// event would be delivered anew. One that does not decode stays; it is reported where it is read.
-fn is_old(id: EndpointId, cursor: u64, key: &IVec, value: &IVec, now: Timestamp) -> bool {
-    let position = keys::last_number(key).filter(|position| *position <= cursor);
-    let delivery = position.and_then(|position| webhook::decode_delivery(id, position, value).ok());
-    let exhausted = delivery.filter(|delivery| delivery.due.is_none()).and_then(|delivery| delivery.head_since);
-    exhausted.is_some_and(|since| exhausted_is_old(since, now))
+/// The letters of what belongs to an endpoint, in the order in which they are swept.
+fn letter_after(letter: u8) -> Option<Key> {
+    let letters = [keys::DELIVERY, keys::SETTLED, keys::ATTEMPT];
+    let place = letters.iter().position(|known| *known == letter)?;
+    letters.get(place + 1).map(|next| IVec::from(&[*next]))
+}
+
+/// The delivery, if it was settled long ago. Beyond the endpoint's mark it is kept, or its event
+/// would be delivered anew. One that does not decode stays; it is reported where it is read.
+fn if_old(id: EndpointId, mark: u64, key: &IVec, value: &IVec, now: Timestamp) -> Option<Delivery> {
+    let position = keys::last_number(key).filter(|position| *position <= mark)?;
+    let delivery = delivery::decode(id, position, value).ok()?;
+    settled_is_old(delivery.event.born(), now).then_some(delivery)
 }

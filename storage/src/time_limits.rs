@@ -1,4 +1,4 @@
-//! How long idempotency records count, and how long exhausted deliveries are kept.
+//! How long idempotency records count, and how long settled deliveries are kept.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use vetd_model::Timestamp;
 /// An answer is given for this long after its request was accepted.
 const ANSWER_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// An exhausted delivery is kept for this long after its first attempt was due.
-const EXHAUSTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A settled delivery is kept for as long as its event.
+const SETTLED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// True if a delivery that was first due then and is exhausted has had its time.
-pub(crate) fn exhausted_is_old(head_since: Timestamp, now: Timestamp) -> bool {
-    now.since(head_since) > EXHAUSTED_AGE
+/// True if a settled delivery of an event of then has had its time.
+pub(crate) fn settled_is_old(event: Timestamp, now: Timestamp) -> bool {
+    now.since(event) > SETTLED_AGE
 }
 
 /// True if an answer of then no longer counts now.

@@ -1,36 +1,38 @@
 //! A lane: one endpoint's deliveries. Its trouble is its own: other lanes never wait for it.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use vetd_model::webhook::{Endpoint, Setback};
-use vetd_model::{EventId, Timestamp};
-use vetd_storage::{Commit, CommitReceipt, Store, StoreError, Write};
+use vetd_model::Timestamp;
+use vetd_model::breaker::{Breaker, BreakerState};
+use vetd_model::delivery::Failing;
+use vetd_model::rate::Allowance;
+use vetd_model::webhook::{DisabledReason, Endpoint};
+use vetd_storage::{OnRecord, Store, StoreError};
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::history::render_event;
-use crate::meters::Meters;
-use crate::webhooks::lane_queue::{Change, LaneQueue};
-use crate::webhooks::sender::{Attempt, Sender};
-use crate::webhooks::target::Reach;
+use crate::meters::{LaneGauge, Meters};
+use crate::webhooks::asks::Ask;
+use crate::webhooks::disabling::disable;
+use crate::webhooks::lane_queue::{LaneQueue, Taken};
+use crate::webhooks::sender::{Ended, Sender, attempt};
+use crate::webhooks::writing::{WriteDown, Writing};
 
 /// Attempts of one endpoint at the same time.
-const CONCURRENCY: usize = 16;
-/// Events read ahead of what is delivered or recorded.
+const CONCURRENCY: usize = 32;
+/// Events read ahead of what is on record.
 const WINDOW: usize = 256;
 /// The most deliveries that a lane holds: beyond it, events wait in the store until it gets on.
-const BACKLOG: usize = 10_000;
-/// Successes after which the cursor is written even if nothing else is.
-const CURSOR_EVERY: u64 = 64;
-/// Positions after which the cursor is written though none of them was the endpoint's.
-const FOREIGN_EVERY: u64 = 65_536;
-/// When a write that failed is tried again.
-const WRITE_AGAIN: Duration = Duration::from_secs(5);
+pub(crate) const BACKLOG: usize = 10_000;
+/// How far the clock may go back without anything being done about it.
+const SETBACK: Duration = Duration::from_secs(1);
+/// When something that the store refused is tried again.
+pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// What every lane works with.
 pub(crate) struct LaneContext {
@@ -48,33 +50,32 @@ pub(crate) enum LaneMsg {
     /// A delivery is due, or a write is to be tried again.
     Alarm,
     /// An attempt has ended.
-    Ended { position: u64, attempt: Attempt },
+    Ended { position: u64, ended: Ended },
     /// The endpoint's settings have changed.
     Changed(Box<Endpoint>),
+    /// Somebody wants deliveries made that are not due.
+    Ask(Box<Ask>),
     /// What was written down, or could not be.
     Written { write: WriteDown, outcome: Result<(), StoreError> },
 }
 
-/// One write of a lane: records, and how far the cursor moves with them.
-#[derive(Debug)]
-pub(crate) struct WriteDown {
-    changes: BTreeMap<u64, Change>,
-    cursor: u64,
-    /// How many successes the cursor moves past.
-    delivered: u64,
-}
-
 pub(crate) struct LaneState {
-    context: Arc<LaneContext>,
-    endpoint: Arc<Endpoint>,
-    queue: LaneQueue,
+    pub(crate) context: Arc<LaneContext>,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) queue: LaneQueue,
+    pub(crate) failing: Option<Failing>,
+    pub(crate) writing: Writing,
+    pub(crate) asks: VecDeque<Ask>,
     alarm: Alarm,
-    /// One write at a time, so that a cursor never overtakes the records it relies on.
-    writing: bool,
-    /// Deliveries that have succeeded since the cursor was last written.
-    unwritten: u64,
-    written_cursor: u64,
-    write_again: Option<Timestamp>,
+    breaker: Breaker,
+    allowance: Allowance,
+    gauge: LaneGauge,
+    /// Set while the endpoint is being disabled: nothing is attempted.
+    disabling: bool,
+    /// The latest time seen.
+    latest: Timestamp,
+    /// Whether a [`LaneMsg::Wake`] is on its way.
+    woken: Arc<AtomicBool>,
 }
 
 pub(crate) struct Lane;
@@ -82,15 +83,15 @@ pub(crate) struct Lane;
 impl Actor for Lane {
     type Msg = LaneMsg;
     type State = LaneState;
-    type Arguments = (Arc<LaneContext>, Endpoint);
+    type Arguments = (Arc<LaneContext>, Endpoint, Arc<AtomicBool>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<LaneMsg>,
-        (context, endpoint): Self::Arguments,
+        (context, endpoint, woken): Self::Arguments,
     ) -> Result<LaneState, ActorProcessingErr> {
-        let cursor = context.store.cursor(endpoint.id)?;
-        let mut queue = LaneQueue::new(endpoint.id, endpoint.ordering, cursor);
+        let mark = context.store.mark(endpoint.id)?;
+        let mut queue = LaneQueue::new(endpoint.id, endpoint.ordering, mark.position);
         let now = context.clock.now();
         restore(&context, &endpoint, &mut queue, now)?;
         let ring = {
@@ -99,16 +100,22 @@ impl Actor for Lane {
         };
         let alarm = Alarm::start(Arc::clone(&context.clock), None, ring);
         myself.send_message(LaneMsg::Wake)?;
-        let endpoint = Arc::new(endpoint);
+        let gauge = context.meters.lane(endpoint.id);
+        let endpoint_enabled = endpoint.enabled_at;
         Ok(LaneState {
             context,
-            endpoint,
+            endpoint: Arc::new(endpoint),
             queue,
+            failing: mark.failing.filter(|failing| endpoint_enabled.is_none_or(|enabled| enabled <= failing.since)),
+            writing: Writing::new(mark.position),
+            asks: VecDeque::new(),
             alarm,
-            writing: false,
-            unwritten: 0,
-            written_cursor: cursor,
-            write_again: None,
+            breaker: Breaker::default(),
+            allowance: Allowance::default(),
+            gauge,
+            disabling: false,
+            latest: now,
+            woken,
         })
     }
 
@@ -118,73 +125,131 @@ impl Actor for Lane {
         message: LaneMsg,
         state: &mut LaneState,
     ) -> Result<(), ActorProcessingErr> {
-        let now = state.context.clock.now();
+        let now = state.look_at_the_clock();
         let rung = matches!(message, LaneMsg::Alarm);
         match message {
-            LaneMsg::Wake | LaneMsg::Alarm => {}
-            LaneMsg::Ended { position, attempt } => state.note(position, attempt, now),
-            LaneMsg::Changed(endpoint) => {
-                state.queue.set_ordering(endpoint.ordering, now);
-                state.endpoint = Arc::from(endpoint);
-            }
+            LaneMsg::Wake => state.woken.store(false, Relaxed),
+            LaneMsg::Alarm => {}
+            LaneMsg::Ended { position, ended } => state.note(&myself, position, ended, now),
+            LaneMsg::Changed(endpoint) => state.take_over(*endpoint, now),
+            LaneMsg::Ask(ask) => state.asks.push_back(*ask),
             LaneMsg::Written { write, outcome } => state.note_written(write, outcome, now),
         }
         state.read_ahead(now)?;
         state.attempt_due(&myself, now);
         state.write_down(&myself, now);
-        let next = state.next_alarm();
+        let next = state.next_alarm(now);
         if rung {
             state.alarm.answer(next);
         } else {
             state.alarm.set(next);
         }
+        state.gauge.set(state.queue.len(), state.queue.oldest(), state.breaker.state(now));
         Ok(())
     }
 }
 
-/// Takes up every filed delivery. There are not many more than [`BACKLOG`].
+/// Takes up every pending delivery on record, of which there are not many more than [`BACKLOG`],
+/// and what is settled ahead of the mark.
 fn restore(
     context: &LaneContext,
     endpoint: &Endpoint,
     queue: &mut LaneQueue,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let mut after = Some(queue.position());
+    while let Some(position) = after {
+        let page = context.store.deliveries(endpoint.id, OnRecord::Settled, position, WINDOW)?;
+        page.deliveries.iter().for_each(|delivery| queue.note_settled(delivery.position));
+        after = page.next;
+    }
     let mut after = Some(0);
     while let Some(position) = after {
-        let page = context.store.deliveries(endpoint.id, position, WINDOW)?;
-        page.deliveries.iter().for_each(|delivery| queue.restore(delivery, now));
+        let page = context.store.deliveries(endpoint.id, OnRecord::Pending, position, WINDOW)?;
+        page.deliveries.into_iter().for_each(|delivery| queue.restore(delivery, now, endpoint.enabled_at));
         after = page.next;
     }
     Ok(())
 }
 
 impl LaneState {
-    fn note(&mut self, position: u64, attempt: Attempt, now: Timestamp) {
-        let meters = &self.context.meters;
-        match attempt {
-            Attempt::Delivered => {
-                meters.webhooks_delivered.inc();
-                self.queue.delivered(position, now);
-                self.unwritten += 1;
-            }
-            Attempt::Failed(setback) => {
-                meters.webhooks_failed.inc();
-                let jitter = Entropy.thousandth();
-                if !self.queue.failed(position, setback, now, jitter) {
-                    meters.webhooks_exhausted.inc();
-                    tracing::warn!(endpoint = %self.endpoint.id, position, "a webhook delivery is exhausted");
-                }
-            }
+    /// The time. If the clock was set back, what was due keeps its distance.
+    fn look_at_the_clock(&mut self) -> Timestamp {
+        let now = self.context.clock.now();
+        let back = self.latest.since(now);
+        if back > SETBACK {
+            self.queue.clock_set_back(back);
+        }
+        self.latest = now;
+        now
+    }
+
+    /// True if nothing is sent: the endpoint is disabled, or about to be.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.disabling || self.endpoint.disabled.is_some()
+    }
+
+    fn take_over(&mut self, endpoint: Endpoint, now: Timestamp) {
+        if self.endpoint.disabled.is_some() && endpoint.disabled.is_none() {
+            self.queue.begin_anew(now);
+            self.failing = None;
+        }
+        if endpoint.disabled.is_some()
+            || endpoint.url != self.endpoint.url
+            || endpoint.enabled_at != self.endpoint.enabled_at
+        {
+            self.breaker = Breaker::default();
+            self.disabling = false;
+        }
+        self.queue.set_ordering(endpoint.ordering, now);
+        self.endpoint = Arc::new(endpoint);
+    }
+
+    fn note(&mut self, myself: &ActorRef<LaneMsg>, position: u64, ended: Ended, now: Timestamp) {
+        let (attempt, retry_after) = match ended {
+            Ended::Attempt { attempt, retry_after } => (attempt, retry_after),
+            Ended::NoEvent => return self.queue.vanished(position, now),
+            Ended::NotMade => return self.queue.put_off(position, now.after(TRY_AGAIN)),
+        };
+        self.context.meters.attempted(&attempt);
+        if attempt.succeeded() {
+            self.breaker.succeeded();
+            self.failing = None;
+            return self.queue.delivered(position, attempt, now);
+        }
+        self.breaker.failed(now);
+        let failing = Failing::one_more(self.failing, now);
+        self.failing = Some(failing);
+        let gone = attempt.says_gone();
+        if !self.queue.failed(position, attempt, retry_after, now, Entropy.thousandth()) {
+            self.context.meters.webhooks_exhausted.inc();
+            tracing::warn!(endpoint = %self.endpoint.id, position, "a webhook delivery is exhausted");
+        }
+        if gone {
+            self.disable(myself, DisabledReason::Gone);
+        } else if failing.is_hopeless() {
+            self.disable(myself, DisabledReason::Failing);
+        }
+    }
+
+    fn disable(&mut self, myself: &ActorRef<LaneMsg>, reason: DisabledReason) {
+        if !self.is_paused() {
+            self.disabling = true;
+            tokio::spawn(disable(Arc::clone(&self.context), Arc::clone(&self.endpoint), reason, myself.clone()));
         }
     }
 
     fn read_ahead(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let durable = *self.context.store.durable_position().borrow();
-        while self.queue.unrecorded() < WINDOW && self.queue.len() < BACKLOG && self.queue.position() < durable {
+        while !self.is_paused()
+            && self.queue.unrecorded() < WINDOW
+            && self.queue.len() < BACKLOG
+            && self.queue.position() < durable
+        {
             let page = self.context.store.events(self.endpoint.realm, self.queue.position(), WINDOW)?;
-            for found in &page.events {
+            for found in page.events {
                 if self.endpoint.wants(&found.event) {
-                    self.queue.push(found.position, found.event.id(), found.event.session(), now);
+                    self.queue.push(found.position, Arc::new(found.event), now);
                 }
             }
             self.queue.read_to(page.read_to);
@@ -192,100 +257,56 @@ impl LaneState {
         Ok(())
     }
 
+    /// How many attempts may be under way.
+    fn room(&self, now: Timestamp) -> usize {
+        match self.breaker.state(now) {
+            _ if self.is_paused() => 0,
+            BreakerState::Closed => CONCURRENCY,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 0,
+        }
+    }
+
     fn attempt_due(&mut self, myself: &ActorRef<LaneMsg>, now: Timestamp) {
-        while self.queue.in_flight() < CONCURRENCY
-            && let Some((position, event)) = self.queue.take_due(now)
+        while self.queue.in_flight() < self.room(now)
+            && self.queue.next_due().is_some_and(|due| due <= now)
+            && self.take_allowance(now)
+            && let Some(taken) = self.queue.take_due(now)
         {
             let (context, endpoint, lane) = (Arc::clone(&self.context), Arc::clone(&self.endpoint), myself.clone());
             tokio::spawn(async move {
-                let attempt = attempt(&context, &endpoint, event).await;
-                if lane.send_message(LaneMsg::Ended { position, attempt }).is_err() {
+                let Taken { position, event, logged } = taken;
+                let ended = attempt(&context, &endpoint, event, logged).await;
+                if lane.send_message(LaneMsg::Ended { position, ended }).is_err() {
                     tracing::debug!("the lane has stopped; what has no recorded end is sent again");
                 }
             });
         }
     }
 
-    /// Writes down records and cursor; nobody waits for it. A cursor alone is written when the
-    /// lane comes to rest after successes, after many of them, and rarely for the sake of events
-    /// that are not the endpoint's.
-    fn write_down(&mut self, myself: &ActorRef<LaneMsg>, now: Timestamp) {
-        self.write_again = self.write_again.filter(|at| now < *at);
-        if self.writing || self.write_again.is_some() {
-            return;
-        }
-        let cursor = self.queue.cursor();
-        let at_rest = self.unwritten > 0 && self.queue.in_flight() == 0;
-        let far = self.unwritten >= CURSOR_EVERY || cursor >= self.written_cursor + FOREIGN_EVERY;
-        let changes = self.queue.take_changes();
-        if changes.is_empty() && !at_rest && !far {
-            return;
-        }
-        let write = WriteDown { changes, cursor, delivered: std::mem::take(&mut self.unwritten) };
-        let commit = self.commit(&write);
-        let lane = myself.clone();
-        self.writing = true;
-        tokio::spawn(async move {
-            let outcome = commit.await.map(drop);
-            if lane.send_message(LaneMsg::Written { write, outcome }).is_err() {
-                tracing::debug!("the lane has stopped after a write");
-            }
+    /// Takes one attempt from the endpoint's rate, if it has one.
+    fn take_allowance(&mut self, now: Timestamp) -> bool {
+        let Some(rate) = self.endpoint.rate_limit else { return true };
+        let taken = rate.take(self.allowance, now);
+        self.allowance = taken.allowance;
+        taken.wait.is_none()
+    }
+
+    /// When something is to be done though nothing happens.
+    fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
+        let free = !self.is_paused() && self.queue.in_flight() < self.room(now).max(1);
+        let due = self.queue.next_due().filter(|_| free);
+        let due = due.map(|due| match self.breaker.state(now) {
+            BreakerState::Open => self.breaker.opens_until().map_or(due, |until| due.max(until)),
+            _ => due,
         });
-    }
-
-    fn commit(&self, write: &WriteDown) -> BoxFuture<'static, Result<CommitReceipt, StoreError>> {
-        let endpoint = self.endpoint.id;
-        let mut writes: Vec<Write<'_>> = Vec::with_capacity(write.changes.len() + 1);
-        for (position, change) in &write.changes {
-            writes.push(match change {
-                Change::Put(delivery) => Write::Delivery(delivery),
-                Change::Remove => Write::RemoveDelivery { endpoint, position: *position },
-            });
-        }
-        writes.push(Write::Cursor { endpoint, position: write.cursor });
-        self.context.store.commit(Commit { writes, idempotency: None })
-    }
-
-    fn note_written(&mut self, write: WriteDown, outcome: Result<(), StoreError>, now: Timestamp) {
-        self.writing = false;
-        match outcome {
-            Ok(()) => self.written_cursor = write.cursor,
-            Err(error) => {
-                tracing::warn!(endpoint = %self.endpoint.id, %error, "webhook records could not be written; tried again");
-                self.queue.give_back(write.changes);
-                self.unwritten += write.delivered;
-                self.write_again = Some(now.after(WRITE_AGAIN));
-            }
-        }
-    }
-
-    fn next_alarm(&self) -> Option<Timestamp> {
-        let due = self.queue.next_due().filter(|_| self.queue.in_flight() < CONCURRENCY);
-        match (due, self.write_again) {
+        let due = due.map(|due| match self.endpoint.rate_limit {
+            Some(rate) if due <= now => rate.take(self.allowance, now).wait.map_or(due, |wait| now.after(wait)),
+            _ => due,
+        });
+        match (due, self.writing.again_at()) {
             (Some(due), Some(write)) => Some(due.min(write)),
             (due, write) => due.or(write),
         }
     }
-}
-
-async fn attempt(context: &LaneContext, endpoint: &Endpoint, event: EventId) -> Attempt {
-    let body = match envelope(context, endpoint, event).await {
-        Ok(Some(body)) => body,
-        Ok(None) => {
-            tracing::error!(%event, "an event is gone before it was delivered");
-            return Attempt::Failed(Setback::default());
-        }
-        Err(error) => {
-            tracing::error!(%event, %error, "an event could not be read for its delivery");
-            return Attempt::Failed(Setback::default());
-        }
-    };
-    let live = endpoint.realm.mode.is_live();
-    let reach = if context.loopback && !live { Reach::Loopback } else { Reach::Public };
-    context.sender.attempt(endpoint, reach, event, body, context.clock.now()).await
-}
-
-async fn envelope(context: &LaneContext, endpoint: &Endpoint, id: EventId) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(found) = context.store.event(endpoint.realm, id)? else { return Ok(None) };
-    render_event(context.store.as_ref(), endpoint.realm, &found.event).await
 }

@@ -1,42 +1,58 @@
 //! What one endpoint has before it: a value, without I/O, so that order and retry can be tested
 //! over generated faults.
 //!
-//! A delivery without a record is derived from its event and the endpoint's cursor. It gets a
-//! record when it fails, or when it waits behind one that has failed. The cursor stands before
-//! the first delivery that is neither done nor recorded: after a crash whatever lies behind it
-//! is derived again, and sent again under the same event identifier.
+//! A delivery without a record is derived from its event and the endpoint's mark. It gets a
+//! record when an attempt has ended, or when it waits behind one that has failed. The mark stands
+//! before the first delivery that has none: after a crash whatever lies behind it is derived
+//! again, and sent again under the same event identifier.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
-use vetd_model::webhook::{Delivery, Ordering, Setback, next_attempt};
+use vetd_model::delivery::{Attempt, Delivery, Setback, Standing, longest_wait, next_attempt};
+use vetd_model::notice::Logged;
+use vetd_model::webhook::Ordering;
 use vetd_model::{EndpointId, EventId, SessionId, Timestamp};
+use vetd_storage::OnRecord;
 
 /// What has to be written about a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
-    Put(Delivery),
-    Remove,
+pub(crate) struct Change {
+    /// How it stands on record.
+    pub(crate) was: OnRecord,
+    /// How it stands; `None` takes it off the record.
+    pub(crate) delivery: Option<Delivery>,
+    /// Failed attempts, each with its number.
+    pub(crate) attempts: Vec<(u32, Attempt)>,
 }
 
-/// How a delivery stands when it is recorded.
-#[derive(Debug, Clone, Copy)]
-enum Standing {
-    /// Behind another of its session.
-    Waits,
-    /// To be tried at this time.
-    Due(Timestamp),
-    /// Not tried any more.
-    Exhausted,
+/// A delivery that is due.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) position: u64,
+    pub(crate) event: EventId,
+    /// The event itself, if it was read a moment ago.
+    pub(crate) logged: Option<Arc<Logged>>,
 }
 
 #[derive(Debug, Clone)]
 struct Item {
     event: EventId,
     session: Option<SessionId>,
+    logged: Option<Arc<Logged>>,
+    attempts: u32,
     failures: u32,
     head_since: Option<Timestamp>,
-    recorded: bool,
+    on_record: OnRecord,
+    ordered: bool,
     in_flight: bool,
+}
+
+impl Item {
+    fn is_recorded(&self) -> bool {
+        self.on_record != OnRecord::Absent
+    }
 }
 
 /// The deliveries of one endpoint that are neither done nor exhausted.
@@ -51,8 +67,8 @@ pub(crate) struct LaneQueue {
     due: BTreeSet<(Timestamp, u64)>,
     /// Positions without a record.
     unrecorded: BTreeSet<u64>,
-    /// Exhausted deliveries ahead of the cursor, which are not to be derived again.
-    exhausted: BTreeSet<u64>,
+    /// Settled deliveries ahead of the mark, which are not to be derived again.
+    settled: BTreeSet<u64>,
     /// The last position that was read from the events.
     read_to: u64,
     in_flight: usize,
@@ -61,8 +77,8 @@ pub(crate) struct LaneQueue {
 }
 
 impl LaneQueue {
-    /// An empty lane that has read up to `cursor`.
-    pub(crate) fn new(endpoint: EndpointId, ordering: Ordering, cursor: u64) -> Self {
+    /// An empty lane that has read up to `mark`.
+    pub(crate) fn new(endpoint: EndpointId, ordering: Ordering, mark: u64) -> Self {
         Self {
             endpoint,
             ordering,
@@ -70,46 +86,55 @@ impl LaneQueue {
             sessions: HashMap::new(),
             due: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
-            exhausted: BTreeSet::new(),
-            read_to: cursor,
+            settled: BTreeSet::new(),
+            read_to: mark,
             in_flight: 0,
             changes: BTreeMap::new(),
         }
     }
 
-    /// Takes up a recorded delivery after a start. To be called in the order of positions.
-    pub(crate) fn restore(&mut self, delivery: &Delivery, now: Timestamp) {
-        let exhausted = delivery.head_since.is_some() && delivery.due.is_none();
-        if exhausted {
-            if delivery.position > self.read_to {
-                self.exhausted.insert(delivery.position);
-            }
-            return;
+    /// Takes up a delivery on record after a start. To be called in the order of positions. What
+    /// failed before the endpoint was `enabled` begins anew.
+    pub(crate) fn restore(&mut self, delivery: Delivery, now: Timestamp, enabled: Option<Timestamp>) {
+        let position = delivery.position;
+        if delivery.is_settled() {
+            // An earlier release kept exhausted ones with those that are pending.
+            self.note_settled(position);
+            return self.change(position, OnRecord::Pending, Some(delivery));
         }
-        let item = Item {
-            event: delivery.event,
-            session: delivery.session,
-            failures: delivery.failures,
-            head_since: delivery.head_since,
-            recorded: true,
-            in_flight: false,
+        let mut item = Item::of(&delivery, OnRecord::Pending);
+        let mut due = match delivery.standing {
+            // Further away only if the clock was set back since.
+            Standing::Due(at) => at.min(now.after(longest_wait(delivery.failures))),
+            _ => now,
         };
-        self.enter(delivery.position, item, delivery.due.unwrap_or(now));
+        if enabled.is_some_and(|enabled| delivery.head_since.is_some_and(|since| since < enabled)) {
+            (item.failures, item.head_since, due) = (0, None, now);
+        }
+        self.enter(position, item, due);
+    }
+
+    /// Notes, after a start, a settled delivery on record.
+    pub(crate) fn note_settled(&mut self, position: u64) {
+        if position > self.read_to {
+            self.settled.insert(position);
+        }
     }
 
     /// Takes up a fresh event that the endpoint gets.
-    pub(crate) fn push(&mut self, position: u64, event: EventId, session: Option<SessionId>, now: Timestamp) {
+    pub(crate) fn push(&mut self, position: u64, event: Arc<Logged>, now: Timestamp) {
         self.read_to = position;
-        if self.items.contains_key(&position) || self.exhausted.remove(&position) {
-            // It was on record ahead of the cursor.
+        if self.items.contains_key(&position) || self.settled.remove(&position) {
+            // It was on record ahead of the mark.
             return;
         }
-        let item = Item { event, session, failures: 0, head_since: None, recorded: false, in_flight: false };
+        let delivery = Delivery::derived(self.endpoint, position, event.id(), event.session(), now);
+        let mut item = Item::of(&delivery, OnRecord::Absent);
+        item.logged = Some(event);
         self.unrecorded.insert(position);
         self.enter(position, item, now);
-        let head = session.and_then(|session| self.head(session)).filter(|head| *head != position);
-        let waits = head.and_then(|head| self.items.get(&head)).is_some_and(|head| head.recorded);
-        if waits {
+        let head = delivery.session.and_then(|session| self.head(session)).filter(|head| *head != position);
+        if head.and_then(|head| self.items.get(&head)).is_some_and(Item::is_recorded) {
             self.record(position, Standing::Waits);
         }
     }
@@ -119,8 +144,48 @@ impl LaneQueue {
         self.read_to = self.read_to.max(position);
     }
 
+    /// Takes up a delivery that is settled, or was never made, with a fresh schedule; `ordered` if it waits for
+    /// those before it in its session.
+    pub(crate) fn take_up_again(&mut self, delivery: Delivery, ordered: bool, now: Timestamp) {
+        let position = delivery.position;
+        if self.items.contains_key(&position) {
+            return;
+        }
+        self.settled.remove(&position);
+        let on_record = if delivery.is_settled() { OnRecord::Settled } else { OnRecord::Absent };
+        let mut item = Item::of(&delivery, on_record);
+        (item.failures, item.head_since, item.ordered) = (0, None, ordered);
+        self.enter(position, item, now);
+        self.record_as_it_is(position, now);
+        if let Standing::Succeeded(attempt) = delivery.standing
+            && let Some(change) = self.changes.get_mut(&position)
+        {
+            // Its place in the record is for the success to come.
+            change.attempts.push((delivery.attempts, attempt));
+        }
+    }
+
+    /// Makes a pending delivery due now, whatever waits before it. False if it is not here.
+    pub(crate) fn hurry(&mut self, position: u64, now: Timestamp) -> bool {
+        let free = self.is_free(position);
+        let Some(item) = self.items.get_mut(&position) else { return false };
+        if item.in_flight {
+            return true;
+        }
+        if !free {
+            item.ordered = false;
+            if let Some(positions) = item.session.and_then(|session| self.sessions.get_mut(&session)) {
+                positions.remove(&position);
+            }
+        }
+        self.due.retain(|(_, due)| *due != position);
+        self.due.insert((now, position));
+        self.record(position, Standing::Due(now));
+        true
+    }
+
     fn enter(&mut self, position: u64, item: Item, due: Timestamp) {
-        let session = item.session.filter(|_| self.ordering == Ordering::Session);
+        let session = item.session.filter(|_| self.ordering == Ordering::Session && item.ordered);
         self.items.insert(position, item);
         if let Some(session) = session {
             let positions = self.sessions.entry(session).or_default();
@@ -129,7 +194,7 @@ impl LaneQueue {
                 return;
             }
             if let Some(behind) = positions.iter().nth(1) {
-                // On record ahead of the cursor since a time without ordering: now it waits.
+                // It was the head until now: now it waits.
                 self.due.retain(|(_, due)| due != behind);
             }
         }
@@ -141,7 +206,7 @@ impl LaneQueue {
     }
 
     /// Takes the delivery that has been due longest, to be attempted at `now`.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(u64, EventId)> {
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Taken> {
         let (due, position) = *self.due.first()?;
         if due > now {
             return None;
@@ -152,30 +217,41 @@ impl LaneQueue {
         item.in_flight = true;
         item.head_since.get_or_insert(now);
         self.in_flight += 1;
-        Some((position, item.event))
+        Some(Taken { position, event: item.event, logged: item.logged.take() })
     }
 
-    /// The attempt was answered in time with 2xx.
-    pub(crate) fn delivered(&mut self, position: u64, now: Timestamp) {
-        if let Some(item) = self.leave(position, now)
-            && item.recorded
-        {
-            self.changes.insert(position, Change::Remove);
-        }
+    /// The receiver has taken it.
+    pub(crate) fn delivered(&mut self, position: u64, attempt: Attempt, now: Timestamp) {
+        let Some(item) = self.items.get_mut(&position) else { return };
+        item.attempts += 1;
+        self.record(position, Standing::Succeeded(attempt));
+        self.leave(position, now);
     }
 
     /// The attempt failed. Returns false if that was the last one: the delivery is exhausted
     /// and lets the next of its session go.
-    pub(crate) fn failed(&mut self, position: u64, setback: Setback, now: Timestamp, jitter: u16) -> bool {
+    pub(crate) fn failed(
+        &mut self,
+        position: u64,
+        attempt: Attempt,
+        retry_after: Option<u64>,
+        now: Timestamp,
+        jitter: u16,
+    ) -> bool {
         let Some(item) = self.items.get_mut(&position) else { return true };
         if !std::mem::take(&mut item.in_flight) {
             return true;
         }
         self.in_flight -= 1;
+        item.attempts += 1;
         item.failures += 1;
-        let since = item.head_since.unwrap_or(now);
+        let (number, since) = (item.attempts, item.head_since.unwrap_or(now));
+        let setback = Setback { overloaded: attempt.says_overloaded(), retry_after };
         let next = next_attempt(item.failures, setback, since, now, jitter);
-        self.record(position, next.map_or(Standing::Exhausted, Standing::Due));
+        self.record(position, next.map_or(Standing::Exhausted(now), Standing::Due));
+        if let Some(change) = self.changes.get_mut(&position) {
+            change.attempts.push((number, attempt));
+        }
         match next {
             Some(at) => {
                 // Behind another since the ordering was changed: it waits for its turn.
@@ -192,17 +268,54 @@ impl LaneQueue {
         }
     }
 
-    /// Those behind a failed head get records too, so that the cursor can move on.
+    /// There was nothing to send: the event is no longer kept.
+    pub(crate) fn vanished(&mut self, position: u64, now: Timestamp) {
+        let Some(item) = self.leave(position, now) else { return };
+        if item.is_recorded() {
+            self.change(position, item.on_record, None);
+        }
+    }
+
+    /// The attempt could not be made, through no fault of the receiver's: it is due again then.
+    pub(crate) fn put_off(&mut self, position: u64, until: Timestamp) {
+        let Some(item) = self.items.get_mut(&position) else { return };
+        if std::mem::take(&mut item.in_flight) {
+            self.in_flight -= 1;
+            if self.is_free(position) {
+                self.due.insert((until, position));
+            }
+        }
+    }
+
+    /// Everything begins anew, with a fresh schedule: the endpoint was enabled.
+    pub(crate) fn begin_anew(&mut self, now: Timestamp) {
+        let positions: Vec<u64> = self.items.keys().copied().collect();
+        for position in positions {
+            let Some(item) = self.items.get_mut(&position) else { continue };
+            item.failures = 0;
+            item.head_since = item.in_flight.then_some(now);
+            if !item.in_flight && self.is_free(position) {
+                self.due.retain(|(_, due)| *due != position);
+                self.due.insert((now, position));
+            }
+            if self.items.get(&position).is_some_and(Item::is_recorded) {
+                self.record_as_it_is(position, now);
+            }
+        }
+    }
+
+    /// The clock was set back: what was due keeps its distance from now.
+    pub(crate) fn clock_set_back(&mut self, by: Duration) {
+        let due = std::mem::take(&mut self.due);
+        self.due = due.into_iter().map(|(at, position)| (at.before(by), position)).collect();
+    }
+
+    /// Those behind a failed head get records too, so that the mark can move on.
     fn record_followers(&mut self, position: u64) {
         let Some(item) = self.items.get(&position) else { return };
-        let followers: Vec<u64> = item
-            .session
-            .and_then(|session| self.sessions.get(&session))
-            .into_iter()
-            .flatten()
-            .skip(1)
-            .copied()
-            .collect();
+        let session = item.session.filter(|_| item.ordered);
+        let positions = session.and_then(|session| self.sessions.get(&session));
+        let followers: Vec<u64> = positions.into_iter().flatten().skip(1).copied().collect();
         for follower in followers {
             if self.unrecorded.contains(&follower) {
                 self.record(follower, Standing::Waits);
@@ -210,25 +323,34 @@ impl LaneQueue {
         }
     }
 
+    fn record_as_it_is(&mut self, position: u64, now: Timestamp) {
+        let standing = if self.is_free(position) { Standing::Due(now) } else { Standing::Waits };
+        self.record(position, standing);
+    }
+
     fn record(&mut self, position: u64, standing: Standing) {
         let Some(item) = self.items.get_mut(&position) else { return };
-        item.recorded = true;
+        let was = std::mem::replace(&mut item.on_record, OnRecord::Pending);
+        item.logged = None;
         self.unrecorded.remove(&position);
-        let (head_since, due) = match standing {
-            Standing::Waits => (None, None),
-            Standing::Due(at) => (item.head_since, Some(at)),
-            Standing::Exhausted => (item.head_since, None),
-        };
         let delivery = Delivery {
             endpoint: self.endpoint,
             position,
             event: item.event,
             session: item.session,
+            head_since: item.head_since.filter(|_| standing != Standing::Waits),
+            standing,
+            attempts: item.attempts,
             failures: item.failures,
-            head_since,
-            due,
+            ordered: item.ordered,
         };
-        self.changes.insert(position, Change::Put(delivery));
+        self.change(position, was, Some(delivery));
+    }
+
+    /// Notes a change. What is not yet written of an earlier one goes on with it.
+    fn change(&mut self, position: u64, was: OnRecord, delivery: Option<Delivery>) {
+        let change = self.changes.entry(position).or_insert(Change { was, delivery: None, attempts: Vec::new() });
+        change.delivery = delivery;
     }
 
     /// Takes a delivery out; the next of its session may go.
@@ -256,7 +378,8 @@ impl LaneQueue {
 
     /// True if nothing of its session must go before this delivery.
     fn is_free(&self, position: u64) -> bool {
-        let session = self.items.get(&position).and_then(|item| item.session);
+        let item = self.items.get(&position).filter(|item| item.ordered);
+        let session = item.and_then(|item| item.session);
         session.and_then(|session| self.head(session)).is_none_or(|head| head == position)
     }
 
@@ -268,7 +391,7 @@ impl LaneQueue {
         self.ordering = ordering;
         self.sessions.clear();
         if ordering == Ordering::Session {
-            for (position, item) in &self.items {
+            for (position, item) in self.items.iter().filter(|(_, item)| item.ordered) {
                 if let Some(session) = item.session {
                     self.sessions.entry(session).or_default().insert(*position);
                 }
@@ -285,8 +408,18 @@ impl LaneQueue {
         self.items.len()
     }
 
-    /// Every event up to here is delivered or has a record, once [`Self::take_changes`] is written.
-    pub(crate) fn cursor(&self) -> u64 {
+    /// The event that has waited longest.
+    pub(crate) fn oldest(&self) -> Option<EventId> {
+        self.items.first_key_value().map(|(_, item)| item.event)
+    }
+
+    /// A pending delivery as it stands. `None` if it is not here.
+    pub(crate) fn pending(&self, position: u64) -> Option<&Delivery> {
+        self.changes.get(&position)?.delivery.as_ref()
+    }
+
+    /// Every event up to here has a record, once [`Self::take_changes`] is written.
+    pub(crate) fn mark(&self) -> u64 {
         self.unrecorded.first().map_or(self.read_to, |first| first - 1)
     }
 
@@ -309,15 +442,40 @@ impl LaneQueue {
         self.unrecorded.len()
     }
 
+    /// How many deliveries have changed since the last write.
+    pub(crate) fn changed(&self) -> usize {
+        self.changes.len()
+    }
+
     /// What has to be written down now.
     pub(crate) fn take_changes(&mut self) -> BTreeMap<u64, Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Gives back what could not be written; later changes win.
+    /// Gives back what could not be written; later changes win, and keep what it had not written.
     pub(crate) fn give_back(&mut self, changes: BTreeMap<u64, Change>) {
-        for (position, change) in changes {
-            self.changes.entry(position).or_insert(change);
+        for (position, mut earlier) in changes {
+            if let Some(later) = self.changes.remove(&position) {
+                earlier.delivery = later.delivery;
+                earlier.attempts.extend(later.attempts);
+            }
+            self.changes.insert(position, earlier);
+        }
+    }
+}
+
+impl Item {
+    fn of(delivery: &Delivery, on_record: OnRecord) -> Self {
+        Self {
+            event: delivery.event,
+            session: delivery.session,
+            logged: None,
+            attempts: delivery.attempts,
+            failures: delivery.failures,
+            head_since: delivery.head_since,
+            on_record,
+            ordered: delivery.ordered,
+            in_flight: false,
         }
     }
 }

@@ -1,13 +1,19 @@
 //! A lane over generated faults: crashes, failures and writes that are lost.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use vetd_model::webhook::{Delivery, Ordering, Setback};
-use vetd_model::{EndpointId, EventId, SessionId, Timestamp};
+use vetd_model::delivery::{Attempt, Delivery, Fault, Outcome, Standing};
+use vetd_model::event::{Event, EventKind, Hash};
+use vetd_model::notice::Logged;
+use vetd_model::verification::Moment;
+use vetd_model::webhook::Ordering;
+use vetd_model::{EndpointId, EventId, Mode, Realm, SessionId, Status, Timestamp, WorkspaceId};
 
-use super::lane_queue::{Change, LaneQueue};
+use super::lane_queue::LaneQueue;
+use vetd_storage::OnRecord;
 
 /// One thing that happens to a lane.
 #[derive(Debug, Clone)]
@@ -24,6 +30,10 @@ enum Act {
     Pass { seconds: u64 },
     /// The tenant changes the ordering.
     Reorder { ordered: bool },
+    /// A delivery is asked for by hand, whether it is pending or settled.
+    Again { position: u8 },
+    /// The endpoint was disabled, and is enabled.
+    Enable,
     /// The process dies and starts again.
     Crash,
 }
@@ -36,6 +46,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         3 => prop::bool::weighted(0.8).prop_map(|succeeds| Act::Write { succeeds }),
         2 => (0u64..400).prop_map(|seconds| Act::Pass { seconds }),
         1 => any::<bool>().prop_map(|ordered| Act::Reorder { ordered }),
+        1 => any::<u8>().prop_map(|position| Act::Again { position }),
+        1 => Just(Act::Enable),
         1 => Just(Act::Crash),
     ];
     prop::collection::vec(act, 1..120)
@@ -52,7 +64,13 @@ struct World {
     /// Those that were begun without ordering.
     loose: HashSet<u64>,
     disk: BTreeMap<u64, Delivery>,
-    disk_cursor: u64,
+    disk_mark: u64,
+    /// When the endpoint was last enabled.
+    enabled: Option<Timestamp>,
+    /// Those that were asked for by hand.
+    asked: HashSet<u64>,
+    /// How many failed attempts are on record, by position.
+    attempts: HashMap<u64, u32>,
     /// How often each position reached the receiver, in the order of first arrival.
     received: Vec<u64>,
     counts: HashMap<u64, u32>,
@@ -66,6 +84,37 @@ fn session(number: u8) -> SessionId {
     SessionId::from_bytes([number; 16])
 }
 
+/// An event of this session. What it tells does not matter to a lane.
+fn event(number: u8, id: EventId) -> Arc<Logged> {
+    let realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
+    Arc::new(Logged::Session(Event {
+        id,
+        realm,
+        session: session(number),
+        kind: EventKind::Updated,
+        created: Timestamp::from_seconds(1_000_000),
+        sequence: 1,
+        prev_hash: Hash::default(),
+        data_hash: Hash::default(),
+        moment: Moment {
+            status: Status::InProgress,
+            last_error: None,
+            attempts: 0,
+            updated: Timestamp::from_seconds(1_000_000),
+            decided_at: None,
+            expires_at: Timestamp::from_seconds(1_000_000),
+        },
+    }))
+}
+
+fn attempt(status: u16, at: Timestamp) -> Attempt {
+    let outcome = match status {
+        0 => Outcome::Failed(Fault::Broken),
+        _ => Outcome::Answered { status, body: String::new() },
+    };
+    Attempt { at, latency_ms: 1, outcome }
+}
+
 impl World {
     fn new(ordering: Ordering) -> Self {
         Self {
@@ -76,7 +125,10 @@ impl World {
             flying: Vec::new(),
             loose: HashSet::new(),
             disk: BTreeMap::new(),
-            disk_cursor: 0,
+            disk_mark: 0,
+            enabled: None,
+            asked: HashSet::new(),
+            attempts: HashMap::new(),
             received: Vec::new(),
             counts: HashMap::new(),
         }
@@ -84,8 +136,7 @@ impl World {
 
     fn read(&mut self) {
         for position in self.lane.position() + 1..=self.events.len() as u64 {
-            let (number, event) = self.events[position as usize - 1];
-            self.lane.push(position, event, Some(session(number)), self.now);
+            self.lane.push(position, self.event(position), self.now);
         }
     }
 
@@ -97,8 +148,11 @@ impl World {
             }
             Act::Attempt => {
                 self.read();
-                if let Some((position, event)) = self.lane.take_due(self.now) {
-                    assert_eq!(self.events[position as usize - 1].1, event, "each try carries the event's own id");
+                if let Some(taken) = self.lane.take_due(self.now) {
+                    let position = taken.position;
+                    let id = self.events[position as usize - 1].1;
+                    assert_eq!(taken.event, id, "each try carries the event's own id");
+                    assert!(taken.logged.is_none_or(|logged| logged.id() == id));
                     self.check_order(position);
                     if self.ordering == Ordering::None {
                         self.loose.insert(position);
@@ -113,9 +167,9 @@ impl World {
                 let position = self.flying.remove(0);
                 if *delivered {
                     self.receive(position);
-                    self.lane.delivered(position, self.now);
+                    self.lane.delivered(position, attempt(200, self.now), self.now);
                 } else {
-                    self.lane.failed(position, Setback::default(), self.now, 500);
+                    self.lane.failed(position, attempt(500, self.now), None, self.now, 500);
                 }
             }
             Act::Write { succeeds } => self.write(*succeeds),
@@ -124,9 +178,34 @@ impl World {
                 self.ordering = if *ordered { Ordering::Session } else { Ordering::None };
                 self.lane.set_ordering(self.ordering, self.now);
             }
+            Act::Again { position } if self.events.is_empty() => drop(position),
+            Act::Again { position } => self.ask_again(u64::from(*position) % self.events.len() as u64 + 1),
+            Act::Enable => {
+                self.enabled = Some(self.now);
+                self.lane.begin_anew(self.now);
+            }
             Act::Crash => self.crash(),
         }
         assert_eq!(self.lane.in_flight(), self.flying.len());
+    }
+
+    fn event(&self, position: u64) -> Arc<Logged> {
+        let (number, id) = self.events[position as usize - 1];
+        event(number, id)
+    }
+
+    /// As the lane does it: what is pending is hurried, what is settled on record is taken up.
+    fn ask_again(&mut self, position: u64) {
+        self.write(true);
+        self.asked.insert(position);
+        if !self.lane.hurry(position, self.now)
+            && let Some(delivery) = self.disk.get(&position).filter(|delivery| delivery.is_settled())
+        {
+            self.counts.remove(&position);
+            self.lane.take_up_again(delivery.clone(), false, self.now);
+        }
+        // Whoever asks is answered once it is written down.
+        self.write(true);
     }
 
     fn receive(&mut self, position: u64) {
@@ -138,35 +217,47 @@ impl World {
     /// within the test's time no delivery is exhausted. What was under way without ordering may
     /// still arrive.
     fn check_order(&self, position: u64) {
-        if self.ordering == Ordering::Session {
+        if self.ordering == Ordering::Session && !self.asked.contains(&position) {
             let session = self.events[position as usize - 1].0;
             let earlier = (1..position).filter(|before| self.events[*before as usize - 1].0 == session);
-            for before in earlier.filter(|before| !(self.flying.contains(before) && self.loose.contains(before))) {
+            let ordered = earlier.filter(|before| !self.asked.contains(before));
+            for before in ordered.filter(|before| !(self.flying.contains(before) && self.loose.contains(before))) {
                 assert!(self.counts.contains_key(&before), "{position} was tried before {before} arrived");
             }
         }
     }
 
     fn write(&mut self, succeeds: bool) {
-        let (changes, cursor) = (self.lane.take_changes(), self.lane.cursor());
+        let (changes, cursor) = (self.lane.take_changes(), self.lane.mark());
         if !succeeds {
             return self.lane.give_back(changes);
         }
-        assert!(cursor >= self.disk_cursor, "a cursor never goes back");
+        assert!(cursor >= self.disk_mark, "a mark never goes back");
         for (position, change) in changes {
-            match change {
-                Change::Put(delivery) => drop(self.disk.insert(position, delivery)),
-                Change::Remove => drop(self.disk.remove(&position)),
+            let stands = match self.disk.get(&position) {
+                None => OnRecord::Absent,
+                Some(delivery) if delivery.is_settled() => OnRecord::Settled,
+                Some(_) => OnRecord::Pending,
+            };
+            assert_eq!(change.was, stands, "a write knows what it replaces");
+            for (number, _) in change.attempts {
+                let last = self.attempts.insert(position, number);
+                assert!(number > last.unwrap_or(0), "attempts are numbered in their order");
             }
+            self.disk.insert(position, change.delivery.unwrap());
         }
-        self.disk_cursor = cursor;
+        self.disk_mark = cursor;
     }
 
     fn crash(&mut self) {
         self.flying.clear();
-        self.lane = LaneQueue::new(endpoint(), self.ordering, self.disk_cursor);
+        self.lane = LaneQueue::new(endpoint(), self.ordering, self.disk_mark);
         for delivery in self.disk.values() {
-            self.lane.restore(delivery, self.now);
+            if delivery.is_settled() {
+                self.lane.note_settled(delivery.position);
+            } else {
+                self.lane.restore(delivery.clone(), self.now, self.enabled);
+            }
         }
     }
 
@@ -203,15 +294,17 @@ proptest! {
         for position in 1..=world.events.len() as u64 {
             prop_assert!(world.counts.contains_key(&position), "{} never arrived", position);
         }
-        prop_assert!(world.disk.is_empty(), "records remain: {:?}", world.disk);
-        prop_assert_eq!(world.disk_cursor, world.events.len() as u64);
+        let unsettled = world.disk.values().find(|delivery| !matches!(delivery.standing, Standing::Succeeded(_)));
+        prop_assert_eq!(unsettled, None);
+        prop_assert_eq!(world.disk.len(), world.events.len());
+        prop_assert_eq!(world.disk_mark, world.events.len() as u64);
         prop_assert_eq!(world.lane.next_due(), None);
     }
 
     #[test]
     fn without_a_crash_each_event_arrives_once(acts in acts(), ordered: bool) {
         let ordering = if ordered { Ordering::Session } else { Ordering::None };
-        let calm: Vec<Act> = acts.into_iter().filter(|act| !matches!(act, Act::Crash)).collect();
+        let calm: Vec<Act> = acts.into_iter().filter(|act| !matches!(act, Act::Crash | Act::Again { .. })).collect();
         let world = play(&calm, ordering);
         prop_assert!(world.counts.values().all(|count| *count == 1));
     }
@@ -224,16 +317,18 @@ fn an_exhausted_delivery_lets_the_next_go() {
     world.act(&Act::Commit { session: 0 });
     for _ in 0..20 {
         world.read();
-        if let Some((position, _)) = world.lane.take_due(world.now) {
+        if let Some(taken) = world.lane.take_due(world.now) {
+            let position = taken.position;
             if position == 2 {
-                world.lane.delivered(2, world.now);
+                world.lane.delivered(2, attempt(204, world.now), world.now);
                 world.write(true);
-                assert_eq!(world.disk.keys().copied().collect::<Vec<_>>(), [1], "the exhausted one stays on record");
-                assert_eq!(world.disk[&1].due, None);
-                assert_eq!(world.disk_cursor, 2);
+                assert!(matches!(world.disk[&1].standing, Standing::Exhausted(_)));
+                assert!(matches!(world.disk[&2].standing, Standing::Succeeded(_)));
+                assert_eq!((world.disk[&1].attempts, world.attempts[&1]), (9, 9));
+                assert_eq!(world.disk_mark, 2);
                 return;
             }
-            world.lane.failed(position, Setback::default(), world.now, 500);
+            world.lane.failed(position, attempt(500, world.now), None, world.now, 500);
         }
         world.now = world.lane.next_due().unwrap();
     }

@@ -1,20 +1,24 @@
 //! Webhook deliveries: a dispatcher that follows the durable events, and a lane for each
 //! endpoint.
 
+mod asks;
+mod disabling;
 mod lane;
 mod lane_queue;
 #[cfg(test)]
 mod lane_queue_tests;
 mod sender;
 mod target;
+mod writing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use vetd_model::EndpointId;
 use vetd_model::webhook::Endpoint;
+use vetd_model::{EndpointId, Realm};
 use vetd_storage::Store;
 
 use crate::clock::Clock;
@@ -22,6 +26,8 @@ use crate::engine::EngineConfig;
 use crate::error::EngineError;
 use crate::meters::Meters;
 use crate::root::Root;
+pub(crate) use crate::webhooks::asks::{Ask, Want};
+pub(crate) use crate::webhooks::lane::BACKLOG;
 use crate::webhooks::lane::{Lane, LaneContext, LaneMsg};
 use crate::webhooks::sender::Sender;
 
@@ -62,6 +68,11 @@ impl Webhooks {
         self.tell(DispatcherMsg::Removed(id));
     }
 
+    /// Asks an endpoint's lane for deliveries that are not due.
+    pub(crate) fn ask(&self, endpoint: EndpointId, ask: Ask) {
+        self.tell(DispatcherMsg::Ask(endpoint, Box::new(ask)));
+    }
+
     fn tell(&self, message: DispatcherMsg) {
         if self.dispatcher.send_message(message).is_err() {
             tracing::debug!("deliveries have stopped; the next start reads the endpoints again");
@@ -82,15 +93,25 @@ enum DispatcherMsg {
     Advanced,
     Changed(Box<Endpoint>),
     Removed(EndpointId),
+    /// For the lane of this endpoint. If it is away the ask is dropped, and whoever waits hears.
+    Ask(EndpointId, Box<Ask>),
     /// A lane that is away is to be opened again.
     Again(EndpointId),
 }
 
+/// An endpoint's lane.
+struct Running {
+    realm: Realm,
+    lane: ActorRef<LaneMsg>,
+    /// Whether it has been told of new events and has not heard yet: many commits wake it once.
+    woken: Arc<AtomicBool>,
+}
+
 struct DispatcherState {
     context: Arc<LaneContext>,
-    lanes: HashMap<EndpointId, (Endpoint, ActorRef<LaneMsg>)>,
+    lanes: HashMap<EndpointId, Running>,
     /// Endpoints whose lane is away for the moment.
-    away: HashMap<EndpointId, Endpoint>,
+    away: HashMap<EndpointId, Realm>,
 }
 
 struct Dispatcher;
@@ -127,17 +148,23 @@ impl Actor for Dispatcher {
         state: &mut DispatcherState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            DispatcherMsg::Advanced => state.lanes.values().for_each(|(_, lane)| tell(lane, LaneMsg::Wake)),
+            DispatcherMsg::Advanced => state.lanes.values().for_each(Running::wake),
             DispatcherMsg::Changed(endpoint) => state.open(&myself, *endpoint).await,
             DispatcherMsg::Again(id) => {
-                if let Some(endpoint) = state.away.remove(&id) {
-                    state.open(&myself, endpoint).await;
+                if let Some(realm) = state.away.remove(&id) {
+                    state.open_again(&myself, realm, id).await;
+                }
+            }
+            DispatcherMsg::Ask(id, ask) => {
+                if let Some(running) = state.lanes.get(&id) {
+                    tell(&running.lane, LaneMsg::Ask(ask));
                 }
             }
             DispatcherMsg::Removed(id) => {
                 state.away.remove(&id);
-                if let Some((_, lane)) = state.lanes.remove(&id) {
-                    lane.stop(None);
+                if let Some(running) = state.lanes.remove(&id) {
+                    state.context.meters.forget_lane(id);
+                    running.lane.stop(None);
                 }
             }
         }
@@ -151,39 +178,60 @@ impl Actor for Dispatcher {
         state: &mut DispatcherState,
     ) -> Result<(), ActorProcessingErr> {
         if let SupervisionEvent::ActorFailed(cell, error) = event {
-            let failed = state.lanes.iter().find(|(_, (_, lane))| lane.get_id() == cell.get_id());
+            let failed = state.lanes.iter().find(|(_, running)| running.lane.get_id() == cell.get_id());
             if let Some(id) = failed.map(|(id, _)| *id)
-                && let Some((endpoint, _)) = state.lanes.remove(&id)
+                && let Some(running) = state.lanes.remove(&id)
             {
-                tracing::error!(endpoint = %id, %error, "a webhook lane failed; it resumes from its cursor");
-                state.open_later(&myself, endpoint);
+                tracing::error!(endpoint = %id, %error, "a webhook lane failed; it resumes from its mark");
+                state.open_later(&myself, running.realm, id);
             }
         }
         Ok(())
     }
 }
 
+impl Running {
+    fn wake(&self) {
+        if !self.woken.swap(true, Relaxed) {
+            tell(&self.lane, LaneMsg::Wake);
+        }
+    }
+}
+
 impl DispatcherState {
     async fn open(&mut self, myself: &ActorRef<DispatcherMsg>, endpoint: Endpoint) {
-        let id = endpoint.id;
+        let (realm, id) = (endpoint.realm, endpoint.id);
         self.away.remove(&id);
-        if let Some((known, lane)) = self.lanes.get_mut(&id) {
-            *known = endpoint.clone();
-            return tell(lane, LaneMsg::Changed(Box::new(endpoint)));
+        if let Some(running) = self.lanes.get(&id) {
+            return tell(&running.lane, LaneMsg::Changed(Box::new(endpoint)));
         }
-        let arguments = (Arc::clone(&self.context), endpoint.clone());
+        // It wakes itself once.
+        let woken = Arc::new(AtomicBool::new(true));
+        let arguments = (Arc::clone(&self.context), endpoint, Arc::clone(&woken));
         match Actor::spawn_linked(None, Lane, arguments, myself.get_cell()).await {
-            Ok((lane, _)) => drop(self.lanes.insert(id, (endpoint, lane))),
+            Ok((lane, _)) => drop(self.lanes.insert(id, Running { realm, lane, woken })),
             Err(error) => {
                 tracing::error!(endpoint = %id, %error, "a webhook lane could not start; tried again");
-                self.open_later(myself, endpoint);
+                self.open_later(myself, realm, id);
             }
         }
     }
 
-    fn open_later(&mut self, myself: &ActorRef<DispatcherMsg>, endpoint: Endpoint) {
-        let (clock, dispatcher, id) = (Arc::clone(&self.context.clock), myself.clone(), endpoint.id);
-        self.away.insert(id, endpoint);
+    /// The endpoint as it stands now: it may have changed since the lane went away.
+    async fn open_again(&mut self, myself: &ActorRef<DispatcherMsg>, realm: Realm, id: EndpointId) {
+        match self.context.store.endpoint(realm, id) {
+            Ok(Some(stored)) => self.open(myself, stored.value).await,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(endpoint = %id, %error, "a webhook endpoint could not be read; tried again");
+                self.open_later(myself, realm, id);
+            }
+        }
+    }
+
+    fn open_later(&mut self, myself: &ActorRef<DispatcherMsg>, realm: Realm, id: EndpointId) {
+        let (clock, dispatcher) = (Arc::clone(&self.context.clock), myself.clone());
+        self.away.insert(id, realm);
         tokio::spawn(async move {
             clock.sleep_until(clock.now().after(OPEN_AGAIN)).await;
             if dispatcher.send_message(DispatcherMsg::Again(id)).is_err() {

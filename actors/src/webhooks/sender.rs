@@ -1,28 +1,40 @@
 //! One attempt: an event, signed, to an endpoint.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, redirect};
 use url::Url;
+use vetd_model::delivery::{ANSWER_KEPT, Attempt, Fault, Outcome};
+use vetd_model::notice::Logged;
 use vetd_model::signature::{kyc_signature, standard_signature};
-use vetd_model::webhook::{Endpoint, Setback};
+use vetd_model::webhook::Endpoint;
 use vetd_model::{EventId, Timestamp};
+use vetd_storage::StoreError;
 
 use crate::error::EngineError;
-use crate::webhooks::target::{GuardedResolver, Reach};
+use crate::history::render_event;
+use crate::webhooks::lane::LaneContext;
+use crate::webhooks::target::{GuardedResolver, NoOpenAddress, Reach};
 
 /// How long a receiver has for its whole answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = "KYC-Webhooks/1.0";
 
-/// How an attempt came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attempt {
-    /// 2xx in time.
-    Delivered,
-    /// Anything else.
-    Failed(Setback),
+/// How it ended when a delivery was due.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// An attempt was made.
+    Attempt {
+        attempt: Attempt,
+        /// The receiver's `Retry-After`, in seconds.
+        retry_after: Option<u64>,
+    },
+    /// There is nothing to send: the event is no longer kept.
+    NoEvent,
+    /// Through no fault of the receiver's none was made.
+    NotMade,
 }
 
 /// Makes attempts. Cheap to clone; connections are shared.
@@ -48,51 +60,114 @@ impl Sender {
         Ok(Self { public: client(Reach::Public)?, loopback: client(Reach::Loopback)? })
     }
 
-    /// Sends `body`, the envelope of `event`, at `now`.
-    pub(crate) async fn attempt(
+    /// Sends `body`, the envelope of `event`, at `now`. Also returns the receiver's `Retry-After`.
+    async fn send(
         &self,
         endpoint: &Endpoint,
         reach: Reach,
         event: EventId,
         body: Vec<u8>,
         now: Timestamp,
-    ) -> Attempt {
+    ) -> (Outcome, Option<u64>) {
         let url = match Url::parse(&endpoint.url) {
             Ok(url) if reach.admits_url(&url) => url,
-            _ => {
-                tracing::warn!(endpoint = %endpoint.id, "a webhook endpoint's address may not be connected to");
-                return Attempt::Failed(Setback::default());
-            }
+            _ => return (Outcome::Failed(Fault::AddressRefused), None),
         };
         let client = match reach {
             Reach::Public => &self.public,
             Reach::Loopback => &self.loopback,
         };
-        let (id, timestamp, secrets) = (event.to_string(), now.seconds(), [&endpoint.secret]);
+        let (id, timestamp) = (event.to_string(), now.seconds());
         let request = client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("KYC-Event-Id", &id)
-            .header("KYC-Signature", kyc_signature(secrets, timestamp, &body))
+            .header("KYC-Signature", kyc_signature(endpoint.secrets_at(now), timestamp, &body))
             .header("webhook-id", &id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", standard_signature(secrets, &id, timestamp, &body))
+            .header("webhook-signature", standard_signature(endpoint.secrets_at(now), &id, timestamp, &body))
             .body(body);
         match request.send().await {
-            // The answer's body is not read: its status is all that counts.
-            Ok(answer) if answer.status().is_success() => Attempt::Delivered,
-            Ok(answer) => Attempt::Failed(setback(&answer)),
-            Err(error) => {
-                let setback = Setback { overloaded: error.is_timeout(), retry_after: None };
-                let error = error.without_url();
-                tracing::debug!(endpoint = %endpoint.id, event = %id, %error, "a webhook attempt failed");
-                Attempt::Failed(setback)
+            Ok(answer) => {
+                let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                (Outcome::Answered { status: answer.status().as_u16(), body: beginning(answer).await }, retry_after)
             }
+            Err(error) => (Outcome::Failed(fault(&error)), None),
         }
     }
 }
 
-fn setback(answer: &Response) -> Setback {
-    let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Setback { overloaded: answer.status() == StatusCode::TOO_MANY_REQUESTS, retry_after: seconds }
+/// What the receiver says, as far as it is kept. A body that was read to its end leaves the
+/// connection free for the next delivery; of a longer one nothing more is read.
+async fn beginning(mut answer: Response) -> String {
+    let mut kept = Vec::new();
+    while kept.len() < ANSWER_KEPT
+        && let Ok(Some(chunk)) = answer.chunk().await
+    {
+        kept.extend_from_slice(&chunk[..chunk.len().min(ANSWER_KEPT - kept.len())]);
+    }
+    let mut text = String::from_utf8_lossy(&kept).into_owned();
+    text.truncate(text.floor_char_boundary(ANSWER_KEPT));
+    text
+}
+
+fn fault(error: &reqwest::Error) -> Fault {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<NoOpenAddress>() {
+            return Fault::AddressRefused;
+        }
+        cause = inner.source();
+    }
+    match error {
+        _ if error.is_timeout() => Fault::TimedOut,
+        _ if error.is_connect() => Fault::NotConnected,
+        _ => Fault::Broken,
+    }
+}
+
+/// Makes one attempt to deliver an event to an endpoint. `logged` saves reading it.
+pub(crate) async fn attempt(
+    context: &LaneContext,
+    endpoint: &Endpoint,
+    event: EventId,
+    logged: Option<Arc<Logged>>,
+) -> Ended {
+    let body = match envelope(context, endpoint, event, logged).await {
+        Ok(Some(body)) => body,
+        Ok(None) => {
+            tracing::warn!(%event, endpoint = %endpoint.id, "an event is gone before it was delivered");
+            return Ended::NoEvent;
+        }
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            tracing::error!(%event, endpoint = %endpoint.id, %error, "an event cannot be delivered");
+            return Ended::NoEvent;
+        }
+        Err(error) => {
+            tracing::error!(%event, %error, "an event could not be read for its delivery; tried again");
+            return Ended::NotMade;
+        }
+    };
+    let live = endpoint.realm.mode.is_live();
+    let reach = if context.loopback && !live { Reach::Loopback } else { Reach::Public };
+    let at = context.clock.now();
+    let (outcome, retry_after) = context.sender.send(endpoint, reach, event, body, at).await;
+    let latency_ms = u32::try_from(context.clock.now().since(at).as_millis()).unwrap_or(u32::MAX);
+    Ended::Attempt { attempt: Attempt { at, latency_ms, outcome }, retry_after }
+}
+
+async fn envelope(
+    context: &LaneContext,
+    endpoint: &Endpoint,
+    id: EventId,
+    logged: Option<Arc<Logged>>,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let event = match logged {
+        Some(event) => event,
+        None => match context.store.event(endpoint.realm, id)? {
+            Some(found) => Arc::new(found.event),
+            None => return Ok(None),
+        },
+    };
+    render_event(context.store.as_ref(), endpoint.realm, &event).await
 }

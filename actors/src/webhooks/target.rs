@@ -83,7 +83,7 @@ pub(crate) struct GuardedResolver(pub(crate) Reach);
 /// Every address of a name is closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the name resolves to no address that a webhook may go to")]
-struct NoOpenAddress;
+pub(crate) struct NoOpenAddress;
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {

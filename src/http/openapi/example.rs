@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// The characters of the identifiers in examples.
 pub(super) const ID: &str = "01jd7w0c8ze5tb9n3m6qk4v2ah";
-const CREATED: u64 = 1_763_800_000;
+pub(in crate::http) const CREATED: u64 = 1_763_800_000;
 
 /// An identifier of the kind with this prefix.
 pub(super) fn id(prefix: &str) -> String {
@@ -181,6 +181,28 @@ pub(in crate::http) fn endpoint() -> Value {
 
 pub(in crate::http) fn endpoint_created() -> Value {
     with(endpoint(), "secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")
+}
+
+pub(in crate::http) fn delivery() -> Value {
+    json!({
+        "id": id("whd"), "object": "webhook_delivery", "endpoint": id("we"), "event": id("evt"),
+        "event_type": "verification.completed", "session_id": id("ses"), "livemode": false, "status": "pending",
+        "attempt_count": 1, "next_attempt_at": CREATED + 35, "created": CREATED,
+    })
+}
+
+pub(in crate::http) fn delivery_detail() -> Value {
+    let attempt = json!({
+        "number": 1, "at": CREATED, "latency_ms": 48, "status": 503, "body": "try later", "error": null,
+    });
+    with(delivery(), "attempts", json!([attempt]))
+}
+
+pub(in crate::http) fn recovered() -> Value {
+    json!({
+        "object": "webhook_recovery", "endpoint": id("we"), "since": CREATED, "until": CREATED + 3_600,
+        "deliveries": 12, "has_more": false,
+    })
 }
 
 pub(in crate::http) fn endpoint_deleted() -> Value {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// Whose answer, its status, and where in it the identifier stands for the operations below a path.
-const LINKS: [(&str, &str, &str, &str); 7] = [
+const LINKS: [(&str, &str, &str, &str); 8] = [
     ("create_session", "201", "id", "/v1/sessions/{id}"),
     ("create_session", "201", "verification_id", "/v1/verifications/{id}"),
     ("create_session", "201", "id", "/v1/test/sessions/{id}"),
@@ -12,6 +12,7 @@ const LINKS: [(&str, &str, &str, &str); 7] = [
     ("publish_template", "200", "id", "/v1/templates/{id}/rollback"),
     ("publish_template", "200", "id", "/v1/templates/{id}/versions"),
     ("create_webhook_endpoint", "201", "id", "/v1/webhook_endpoints/{id}"),
+    ("test_webhook_endpoint", "200", "id", "/v1/webhook_deliveries/{id}"),
 ];
 
 /// Adds them to the document's paths.

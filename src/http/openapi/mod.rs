@@ -16,7 +16,10 @@ use utoipa::OpenApi;
 
 pub(super) use serve::{Document, document, file, page};
 
-use super::{api_keys, health, iframe, sessions, templates, test_mode, verifications, webhook_endpoints, workspace};
+use super::{
+    api_keys, health, iframe, sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints,
+    workspace,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +30,9 @@ use super::{api_keys, health, iframe, sessions, templates, test_mode, verificati
         templates::publish, templates::rollback, templates::make_default, templates::archive,
         templates::versions, templates::version,
         webhook_endpoints::create, webhook_endpoints::list, webhook_endpoints::get,
-        webhook_endpoints::patch, webhook_endpoints::delete,
+        webhook_endpoints::patch, webhook_endpoints::delete, webhook_endpoints::rotate_secret,
+        webhook_endpoints::enable, webhook_endpoints::test, webhook_endpoints::recover,
+        webhook_deliveries::list, webhook_deliveries::get, webhook_deliveries::redeliver,
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
         test_mode::simulate,
         iframe::session, iframe::load, iframe::submit, iframe::cancel, iframe::token,
@@ -39,6 +44,7 @@ use super::{api_keys, health, iframe, sessions, templates, test_mode, verificati
         (name = "Verifications", description = "The lasting record of a session, made with it and outliving it."),
         (name = "Templates", description = "What sessions ask for, as drafts and as versions that never change."),
         (name = "Webhook endpoints", description = "Where events are sent."),
+        (name = "Webhook deliveries", description = "How each event came to each endpoint."),
         (name = "API keys", description = "Who may call, and what each may do."),
         (name = "Workspace", description = "What the calling key opens."),
         (name = "Test mode", description = "For test keys: free of outside calls, and deterministic."),

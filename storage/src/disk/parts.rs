@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use vetd_model::Status;
 use vetd_model::check::{CheckKind, CheckStatus, LastError};
+use vetd_model::delivery::Fault;
 use vetd_model::event::EventKind;
 use vetd_model::flow::DocumentKind;
 use vetd_model::session::CanceledBy;
@@ -32,6 +33,7 @@ tags!(status_tag, status_from, Status {
 tags!(event_tag, event_from, EventKind {
     Created = 0, Updated = 1, Completed = 2, Failed = 3, ReviewRequired = 4, Canceled = 5, Expired = 6,
 });
+tags!(fault_tag, fault_from, Fault { TimedOut = 0, AddressRefused = 1, NotConnected = 2, Broken = 3 });
 tags!(reason_tag, reason_from, DisabledReason { Gone = 0, Failing = 1 });
 tags!(check_tag, check_from, CheckKind { DataCompleteness = 0, Age = 1 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });

@@ -1,18 +1,18 @@
-//! Endpoints, their cursors and their deliveries. An endpoint's secret is sealed.
+//! Endpoints and their cursors. An endpoint's secrets are sealed.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use vetd_model::delivery::Failing;
 use vetd_model::signature::WebhookSecret;
-use vetd_model::webhook::{Delivery, Disabled, DisabledReason, Endpoint, EventFilter, Ordering, PreviousSecret};
-use vetd_model::{EndpointId, EventId, Realm, SessionId, Timestamp};
+use vetd_model::webhook::{Disabled, DisabledReason, Endpoint, EventFilter, Ordering, PreviousSecret};
+use vetd_model::{EndpointId, Realm, Timestamp};
 
-use crate::api::{StoreError, Stored};
+use crate::api::{Mark, StoreError, Stored};
 use crate::codec::{self, Blob, Damaged, revisioned_head, split_revisioned, take};
 use crate::disk::parts::{reason_from, reason_tag};
 use crate::seal::Seal;
 
-/// Of cursors, too.
 const V1: u8 = 1;
 const V2: u8 = 2;
 
@@ -66,13 +66,12 @@ impl<'a> From<EndpointV1<'a>> for EndpointV2<'a> {
     }
 }
 
+/// How far an endpoint's events are taken care of.
 #[derive(Serialize, Deserialize)]
-struct DeliveryV1 {
-    event: [u8; 16],
-    session: [u8; 16],
-    failures: u32,
-    head_since: Option<u64>,
-    due: Option<u64>,
+struct MarkV2 {
+    position: u64,
+    /// Its time of nothing but failures: since when, and the last of them.
+    failing: Option<(u64, u64)>,
 }
 
 fn bound(realm: Realm, id: EndpointId) -> Vec<u8> {
@@ -150,38 +149,24 @@ pub(crate) fn decode_endpoint(
     Ok(Stored { value, revision })
 }
 
-pub(crate) fn encode_cursor(position: u64) -> Vec<u8> {
-    revisioned_head(V1, position).to_vec()
+pub(crate) fn encode_mark(mark: Mark) -> Result<Vec<u8>, StoreError> {
+    let failing = mark.failing.map(|failing| (failing.since.millis(), failing.last.millis()));
+    codec::encode(&[V2], &MarkV2 { position: mark.position, failing })
 }
 
-pub(crate) fn decode_cursor(bytes: &[u8]) -> Result<u64, Damaged> {
-    match split_revisioned(bytes)? {
-        (V1, position, []) => Ok(position),
+pub(crate) fn decode_mark(bytes: &[u8]) -> Result<Mark, Damaged> {
+    match take::<1>(bytes)? {
+        // A version and the position, as before there was more to keep.
+        ([V1], position) => {
+            let position = position.try_into().map(u64::from_be_bytes).map_err(|_| Damaged)?;
+            Ok(Mark { position, failing: None })
+        }
+        ([V2], body) => {
+            let disk: MarkV2 = codec::decode(body)?;
+            let time = Timestamp::from_millis;
+            let failing = disk.failing.map(|(since, last)| Failing { since: time(since), last: time(last) });
+            Ok(Mark { position: disk.position, failing })
+        }
         _ => Err(Damaged),
     }
-}
-
-pub(crate) fn encode_delivery(delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
-    let disk = DeliveryV1 {
-        event: *delivery.event.bytes(),
-        session: delivery.session.map_or([0; 16], |session| *session.bytes()),
-        failures: delivery.failures,
-        head_since: delivery.head_since.map(Timestamp::millis),
-        due: delivery.due.map(Timestamp::millis),
-    };
-    codec::encode(&[V1], &disk)
-}
-
-pub(crate) fn decode_delivery(endpoint: EndpointId, position: u64, bytes: &[u8]) -> Result<Delivery, Damaged> {
-    let ([V1], body) = take::<1>(bytes)? else { return Err(Damaged) };
-    let disk: DeliveryV1 = codec::decode(body)?;
-    Ok(Delivery {
-        endpoint,
-        position,
-        event: EventId::from_bytes(disk.event),
-        session: Some(SessionId::from_bytes(disk.session)),
-        failures: disk.failures,
-        head_since: disk.head_since.map(Timestamp::from_millis),
-        due: disk.due.map(Timestamp::from_millis),
-    })
 }

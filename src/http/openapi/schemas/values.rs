@@ -8,6 +8,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 use vetd_model::check::{CheckKind, CheckStatus};
+use vetd_model::delivery::DeliveryStatus;
 use vetd_model::flow::{DocumentKind, FieldKind, StepKind};
 use vetd_model::id::{Kind, kind};
 use vetd_model::new_session::{KEY_LIMIT, METADATA_LIMIT, VALUE_LIMIT};
@@ -47,6 +48,8 @@ values! {
     TemplateId = id::<kind::Template>("A template.");
     CheckId = id::<kind::Check>("One result of one check.");
     EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
+    EventId = id::<kind::Event>("An event.");
+    DeliveryId = id::<kind::Delivery>("A webhook delivery.");
     ApiKeyId = id::<kind::ApiKey>("An API key, which is not the key itself.");
     RequestId = id::<kind::Request>("One request. Tell it to the server's operator, whose logs name it.");
     Timestamp = ObjectBuilder::new()
@@ -78,6 +81,12 @@ values! {
     TemplateStatus = names(["draft", "published", "archived"],
         "`draft`: never published. `published`: new sessions can use it. `archived`: out of use for good.");
     EndpointStatus = names(["enabled", "disabled"], "Whether deliveries are sent.");
+    DeliveryStatusName = names(DeliveryStatus::ALL.map(DeliveryStatus::as_str),
+        "`pending`: not yet taken, tried or tried again. `held`: its endpoint is disabled. `succeeded`: the receiver \
+         answered 2xx. `exhausted`: given up after 24 hours.");
+    AttemptFault = names(["timeout", "address_refused", "connection_failed", "connection_lost"],
+        "Why there was no answer: none within ten seconds; the address is one that webhooks may not go to; no \
+         connection; it broke, or what came was not HTTP.");
     DisabledReason = names(["gone", "failing"],
         "`gone`: it answered 410. `failing`: five days of nothing but failures.");
     RateLimit = text("The most attempts in a second, a minute or an hour, spread evenly; without it there is no limit.", 3, 9)
