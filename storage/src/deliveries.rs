@@ -104,16 +104,15 @@ impl Shared {
         for endpoint in &query.endpoints {
             merge.add(endpoint, query)?;
         }
-        let mut items = Vec::with_capacity(query.limit + 1);
+        let disabled = |id| query.endpoints.iter().any(|endpoint| endpoint.id == id && endpoint.disabled.is_some());
+        let (mut items, mut last) = (Vec::with_capacity(query.limit + 1), None);
         while items.len() <= query.limit
             && let Some(delivery) = merge.next()?
         {
-            let last: Option<&Delivery> = items.last();
-            let repeated =
-                last.is_some_and(|last| (last.position, last.endpoint) == (delivery.position, delivery.endpoint));
-            let status = |endpoint: &&Endpoint| delivery.status(endpoint.disabled.is_some());
-            let endpoint = query.endpoints.iter().find(|endpoint| endpoint.id == delivery.endpoint);
-            if !repeated && query.status.is_none_or(|wanted| endpoint.as_ref().map(status) == Some(wanted)) {
+            let place = Some((delivery.position, delivery.endpoint));
+            let repeated = std::mem::replace(&mut last, place) == place;
+            let is_wanted = |wanted| delivery.status(disabled(delivery.endpoint)) == wanted;
+            if !repeated && query.status.is_none_or(is_wanted) {
                 items.push(delivery);
             }
         }
@@ -168,18 +167,21 @@ impl<'a> Merge<'a> {
             Some((Towards::Newer, at, of)) if endpoint.id > of => (at, u64::MAX),
             Some((Towards::Newer, at, _)) => (at.saturating_add(1), u64::MAX),
         };
+        let mut sources = Vec::with_capacity(3);
         let mut source = |origin, first| {
             let rest = (first <= last).then_some((first, last));
-            self.sources.push(Source { endpoint, origin, rest, read: VecDeque::new() });
+            sources.push(Source { endpoint, origin, rest, read: VecDeque::new() });
         };
-        if settled {
-            source(Origin::Records(keys::SETTLED), first);
+        let ahead = first.max(self.shared.mark(endpoint.id)?.position.saturating_add(1));
+        if settled || pending {
+            // Ahead of the mark in any case: what is settled there is not to be derived.
+            source(Origin::Records(keys::SETTLED), if settled { first } else { ahead });
         }
         if pending {
             source(Origin::Records(keys::DELIVERY), first);
-            let mark = self.shared.mark(endpoint.id)?;
-            source(Origin::Events, first.max(mark.position.saturating_add(1)));
+            source(Origin::Events, ahead);
         }
+        self.sources.append(&mut sources);
         Ok(())
     }
 
