@@ -282,7 +282,7 @@ impl Engine {
         }
         let event = &found.event;
         let comes = found.position > mark.position && endpoint.wants(event);
-        Ok(comes.then(|| Delivery::derived(endpoint.id, found.position, event.id(), event.session(), event.created())))
+        Ok(comes.then(|| Delivery::derived(endpoint.id, found.position, event.id(), event.session())))
     }
 }
 

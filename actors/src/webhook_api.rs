@@ -126,7 +126,7 @@ impl Engine {
         let at = self.now();
         let notice = Notice { id: self.inner.entropy.id(at), realm, endpoint: id, kind: NoticeKind::Test, created: at };
         // Where it stands in the log does not matter to the answer.
-        let delivery = Delivery::derived(id, 0, notice.id, None, at);
+        let delivery = Delivery::derived(id, 0, notice.id, None);
         let reply = render(&DeliveryView::new(&endpoint, delivery, &Logged::Endpoint(notice.clone())));
         let idempotency = claim.map(|claim| claim.file(&reply, None));
         self.inner.store.commit(Commit { writes: vec![Write::Notice(&notice)], idempotency }).await?;

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Failures in a row that open it: more than one delivery has over its whole schedule.
+/// Failures in a row that open it.
 const THRESHOLD: u32 = 10;
+/// Failures further apart than this do not count together: what comes so rarely need not be held
+/// back, and keeps its own schedule.
+const TOGETHER: Duration = Duration::from_secs(60);
 /// How long it is open at first, and then twice as long after each probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// At most this long.
@@ -27,6 +30,7 @@ pub enum BreakerState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Breaker {
     failures: u32,
+    last: Option<Timestamp>,
     /// Once open: until when, and for how long that was.
     open: Option<(Timestamp, Duration)>,
 }
@@ -56,7 +60,9 @@ impl Breaker {
 
     /// An attempt has failed. One that was under way when the breaker opened does not count.
     pub fn failed(&mut self, now: Timestamp) {
-        self.failures = self.failures.saturating_add(1);
+        let together = self.last.is_some_and(|last| now.since(last) <= TOGETHER);
+        self.failures = if together { self.failures.saturating_add(1) } else { 1 };
+        self.last = Some(now);
         let pause = match self.open {
             None if self.failures < THRESHOLD => return,
             None => FIRST_PAUSE,
@@ -88,6 +94,17 @@ mod tests {
         }
         breaker.succeeded();
         assert_eq!(breaker, Breaker::default());
+    }
+
+    #[test]
+    fn failures_far_apart_do_not_open_it() {
+        let mut now = Timestamp::from_seconds(1_000_000);
+        let mut breaker = Breaker::default();
+        for _ in 0..50 {
+            breaker.failed(now);
+            now = now.after(Duration::from_secs(61));
+        }
+        assert_eq!(breaker.state(now), BreakerState::Closed);
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Attempt {
 /// How a delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Behind another of its session.
+    /// Behind another of its session, or for its first attempt.
     Waits,
     /// To be tried at this time.
     Due(Timestamp),
@@ -158,14 +158,8 @@ pub struct Delivery {
 impl Delivery {
     /// One of which nothing is known yet but its event.
     #[must_use]
-    pub const fn derived(
-        endpoint: EndpointId,
-        position: u64,
-        event: EventId,
-        session: Option<SessionId>,
-        due: Timestamp,
-    ) -> Self {
-        let standing = Standing::Due(due);
+    pub const fn derived(endpoint: EndpointId, position: u64, event: EventId, session: Option<SessionId>) -> Self {
+        let standing = Standing::Waits;
         Self { endpoint, position, event, session, standing, attempts: 0, failures: 0, head_since: None, ordered: true }
     }
 

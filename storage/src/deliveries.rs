@@ -251,6 +251,6 @@ impl<'a> Merge<'a> {
     fn derived(&self, endpoint: &Endpoint, key: &[u8], value: &[u8]) -> Option<Delivery> {
         let position = keys::last_number(key)?;
         let event = event::decode(endpoint.realm, value).ok().filter(|event| endpoint.wants(event))?;
-        Some(Delivery::derived(endpoint.id, position, event.id(), event.session(), event.created()))
+        Some(Delivery::derived(endpoint.id, position, event.id(), event.session()))
     }
 }

@@ -97,7 +97,7 @@ impl LaneState {
 
     fn again(&mut self, position: u64, event: &Logged, now: Timestamp) -> Result<Delivery, EngineError> {
         let id = self.endpoint.id;
-        let derived = || Delivery::derived(id, position, event.id(), event.session(), event.created());
+        let derived = || Delivery::derived(id, position, event.id(), event.session());
         if !self.queue.hurry(position, now) {
             let recorded = self.context.store.delivery(id, position)?;
             // What was not read yet comes of itself.

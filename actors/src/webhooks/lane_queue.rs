@@ -128,7 +128,7 @@ impl LaneQueue {
             // It was on record ahead of the mark.
             return;
         }
-        let delivery = Delivery::derived(self.endpoint, position, event.id(), event.session(), now);
+        let delivery = Delivery::derived(self.endpoint, position, event.id(), event.session());
         let mut item = Item::of(&delivery, OnRecord::Absent);
         item.logged = Some(event);
         self.unrecorded.insert(position);

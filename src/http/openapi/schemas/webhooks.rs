@@ -144,8 +144,8 @@ pub(in crate::http) struct WebhookDelivery {
     status: DeliveryStatusName,
     /// How many attempts have been made.
     attempt_count: u32,
-    /// When it is tried next; null once it is settled, while it waits behind another of its
-    /// session, and while its endpoint is disabled.
+    /// When it is tried next; null before its first attempt, once it is settled, while it waits
+    /// behind another of its session, and while its endpoint is disabled.
     next_attempt_at: Option<Timestamp>,
     /// When the event was written.
     created: Timestamp,
