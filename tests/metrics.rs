@@ -37,6 +37,10 @@ async fn busy() -> TestApp {
     let session = app.create(json!({})).await;
     app.walk(&session).await;
     app.await_status(&session, "completed").await;
+    app.post("/v1/webhook_endpoints", json!({ "url": "http://127.0.0.1:9/" })).await.expect(StatusCode::CREATED);
+    while !scrape(&app).await.families.contains_key("vetd_webhook_breaker") {
+        tokio::task::yield_now().await;
+    }
     app
 }
 
