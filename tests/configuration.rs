@@ -58,6 +58,8 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     assert_eq!(cache(&mut command), json!({ "value": 200, "origin": "variable", "variable": "VETD_CACHE" }));
     command.args(["--cache", "300"]);
     assert_eq!(cache(&mut command), json!({ "value": 300, "origin": "flag", "flag": "--cache" }));
+    command.args(["--webhook-allow", "10.0.0.0/8,10.9.9.9"]);
+    assert_eq!(shown(&mut command, "webhook_allow")["value"], json!(["10.0.0.0/8", "10.9.9.9"]));
     let default = json!({ "value": 10_000, "origin": "default" });
     assert_eq!(shown(&mut command, "resident"), default);
 }

@@ -84,7 +84,7 @@ async fn a_replay_equals_the_first_answer_whatever_has_happened_meanwhile() {
     same(&first, &app.post_once("k", "/v1/sessions", body.clone()).await, "after the token has ended");
     let mut app = app.restart_after(HOUR).await;
     same(&first, &app.post_once("k", "/v1/sessions", body.clone()).await, "after a restart");
-    app.router = router(app.engine.clone(), HttpSettings::new("https://moved.example.com", true));
+    app.router = router(app.engine.clone(), HttpSettings::new("https://moved.example.com"));
     same(&first, &app.post_once("k", "/v1/sessions", body.clone()).await, "under another public URL");
     assert!(text(&app.create(json!({})).await["iframe_url"]).starts_with("https://moved.example.com/"));
     assert_eq!(count(&app).await, 2);

@@ -173,7 +173,7 @@ async fn an_ended_session_leaves_memory_and_the_gauges() {
 #[tokio::test]
 async fn metrics_on_an_address_of_their_own_are_served_there_alone() {
     let app = TestApp::start().await;
-    let settings = HttpSettings { shows_metrics: false, ..HttpSettings::new(PUBLIC_URL, true) };
+    let settings = HttpSettings { shows_metrics: false, ..HttpSettings::new(PUBLIC_URL) };
     let get = |path: &str| axum::http::Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
     let facts = Facts {
         started: app.engine.now(),

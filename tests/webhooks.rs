@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use vetd_actors::EngineConfig;
+use vetd_model::address::WebhookTargets;
 use vetd_model::delivery::{Delivery, Standing};
 use vetd_model::signature::{WebhookSecret, verify_kyc_signature};
 use vetd_model::{EndpointId, Timestamp};
@@ -426,18 +427,55 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
     app.finish().await;
 }
 
+/// With these ranges open, and test mode to loopback if the server listens there.
+fn reaching(allowed: &str, test_loopback: bool) -> EngineConfig {
+    EngineConfig { webhook_targets: WebhookTargets::new(allowed.parse().unwrap(), test_loopback), ..config() }
+}
+
 #[tokio::test]
-async fn a_private_address_is_never_connected_to() {
-    let app = TestApp::start_with(EngineConfig { loopback_webhooks: false, ..config() }).await;
+async fn an_address_that_is_not_public_is_refused_when_it_is_entered() {
+    let app = TestApp::start_with(reaching("10.0.0.0/8", false)).await;
+    let live = app.live_key().await;
+    let hook = endpoint(&app, json!({ "url": "https://10.1.2.3:8443/" })).await;
+    let hook = format!("/v1/webhook_endpoints/{}", text(&hook["id"]));
+    let before = app.get("/v1/webhook_endpoints").await.expect(StatusCode::OK);
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:10.0.0.1]",
+        "0x7f.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "224.0.0.1",
+    ] {
+        let body = json!({ "url": format!("https://{host}/") });
+        for (key, method, path) in [
+            (&app.key, "POST", "/v1/webhook_endpoints"),
+            (&live, "POST", "/v1/webhook_endpoints"),
+            (&app.key, "PATCH", &hook),
+        ] {
+            let answer = app.call_as(key, method, path, body.clone()).await;
+            assert_eq!(answer.refused(422, "validation_error"), ["url"], "{host}");
+            assert!(text(&answer.json()["error"]["fields"][0]["message"]).contains("webhook_allow"), "{host}");
+        }
+    }
+    assert_eq!(app.get("/v1/webhook_endpoints").await.expect(StatusCode::OK), before);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_closed_by_now_is_never_connected_to() {
+    let app = TestApp::start_with(reaching("0.0.0.0/0,::/0", true)).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    app.post("/v1/webhook_endpoints", json!({ "url": format!("http://127.0.0.1:{port}/") }))
-        .await
-        .refused(422, "validation_error");
     let mut hooks = Vec::new();
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f.1", "10.0.0.1", "169.254.169.254"] {
         hooks.push(endpoint(&app, json!({ "url": format!("https://{host}:{port}/") })).await);
     }
+    hooks.push(endpoint(&app, json!({ "url": format!("http://localhost:{port}/") })).await);
+    let app = app.restart_with(reaching("", false)).await;
     app.create(json!({})).await;
     for hook in &hooks {
         failures(&app, hook, 1).await;
@@ -449,20 +487,28 @@ async fn a_private_address_is_never_connected_to() {
 }
 
 #[tokio::test]
-async fn a_live_endpoint_never_reaches_loopback() {
-    let app = TestApp::start().await;
+async fn a_live_endpoint_reaches_loopback_only_if_the_operator_allows_it() {
+    let app = TestApp::start_with(reaching("127.0.0.0/8", true)).await;
     let live = app.live_key().await;
+    let template = app.published_as(&live, "live", common::steps::flow("live")).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let path = "/v1/webhook_endpoints";
-    let body = json!({ "url": format!("http://127.0.0.1:{port}/") });
-    app.call_as(&live, "POST", path, body).await.refused(422, "validation_error");
+    let plain = json!({ "url": format!("http://127.0.0.1:{port}/") });
+    app.call_as(&live, "POST", path, plain).await.refused(422, "validation_error");
     let body = json!({ "url": format!("https://127.0.0.1:{port}/") });
-    let hook = app.call_as(&live, "POST", path, body).await.expect(StatusCode::CREATED);
-    let template = app.published_as(&live, "live", common::steps::flow("live")).await;
-    let body = json!({ "template_id": template["id"] });
-    app.call_as(&live, "POST", "/v1/sessions", body).await.expect(StatusCode::CREATED);
+    let hook = app.call_as(&live, "POST", path, body.clone()).await.expect(StatusCode::CREATED);
+    let session = json!({ "template_id": template["id"] });
+    app.call_as(&live, "POST", "/v1/sessions", session.clone()).await.expect(StatusCode::CREATED);
+    let (connection, _) = tokio::time::timeout(PATIENCE, listener.accept()).await.expect("a connection").unwrap();
+    drop(connection);
     failures(&app, &hook, 1).await;
+
+    // What test mode may do is no licence for live mode.
+    let app = app.restart_with(reaching("", true)).await;
+    app.call_as(&live, "POST", path, body).await.refused(422, "validation_error");
+    app.clock.advance(Duration::from_secs(6));
+    failures(&app, &hook, 2).await;
     assert!(listener.accept().now_or_never().is_none(), "somebody has connected");
     app.finish().await;
 }

@@ -517,6 +517,8 @@ async fn wrong_values_of_a_webhook_endpoint() {
         (json!({ "url": "javascript:alert(1)" }), "url"),
         (json!({ "url": "https://u:p@hooks.example.com/" }), "url"),
         (json!({ "url": "https://hooks.example.com/#f" }), "url"),
+        (json!({ "url": "https://10.0.0.1/" }), "url"),
+        (json!({ "url": "https://[::ffff:127.0.0.1]/" }), "url"),
         (json!({ "url": 1 }), "url"),
         (json!({ "url": "https://a.example", "events": [] }), "events"),
         (json!({ "url": "https://a.example", "events": ["verification.done"] }), "events.0"),

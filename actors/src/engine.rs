@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
+use vetd_model::address::WebhookTargets;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
 use vetd_storage::{Answer, Commit, FatalHook, Page, SessionQuery, SessionWrite, Store, StoreError, Write};
@@ -37,9 +38,8 @@ pub struct EngineConfig {
     pub resident_limit: usize,
     /// Threads that run checks at the same time.
     pub check_threads: usize,
-    /// True if test-mode webhooks may go to loopback addresses: on a server that itself
-    /// listens there.
-    pub loopback_webhooks: bool,
+    /// Where webhooks may go.
+    pub webhook_targets: WebhookTargets,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) in_flight: InFlight,
     pub(crate) endpoint_change: tokio::sync::Mutex<()>,
     pub(crate) webhooks: Webhooks,
+    webhook_targets: WebhookTargets,
     context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -95,6 +96,7 @@ impl Engine {
                 in_flight: InFlight::default(),
                 endpoint_change: tokio::sync::Mutex::default(),
                 webhooks,
+                webhook_targets: config.webhook_targets,
                 context,
                 registry,
                 root,
@@ -143,6 +145,12 @@ impl Engine {
     #[must_use]
     pub fn entropy(&self) -> Entropy {
         self.inner.entropy
+    }
+
+    /// Where webhooks may go.
+    #[must_use]
+    pub fn webhook_targets(&self) -> &WebhookTargets {
+        &self.inner.webhook_targets
     }
 
     /// A key for one purpose, derived from the master key.

@@ -5,6 +5,7 @@
 //! and entropy are arguments, effects are values. Tests, live actors, recovery and generated
 //! histories all call the same functions.
 
+pub mod address;
 pub mod api_key;
 pub mod breaker;
 pub mod check;

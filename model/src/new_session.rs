@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
+use crate::address::is_loopback;
 use crate::decide::Transition;
 use crate::error::Refusal;
 use crate::event::{Chain, Event, EventKind};
@@ -161,13 +162,8 @@ fn metadata(value: &Value, issues: &mut Issues) -> BTreeMap<String, String> {
 
 fn redirect_url(text: &str, mode: Mode) -> Result<String, String> {
     let url = Url::parse(text).map_err(|_| "must be an absolute https URL")?;
-    let on_loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    let plain_http = url.scheme() == "http" && (on_loopback || mode == Mode::Test);
+    let on_loopback = || url.host().is_some_and(|host| is_loopback(&host));
+    let plain_http = url.scheme() == "http" && (mode == Mode::Test || on_loopback());
     if url.host().is_none() || !(url.scheme() == "https" || plain_http) {
         return Err("must be an https URL; http is for loopback hosts and test mode".to_owned());
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use url::{Host, Url};
 
+use crate::address::is_loopback;
 use crate::error::Refusal;
 use crate::realm::Mode;
 use crate::validate::{Issues, Object};
@@ -34,7 +35,8 @@ impl Origin {
         if has_more || !url.username().is_empty() || url.password().is_some() {
             return Err("must be an origin alone: scheme, host and port, such as https://shop.example.com".to_owned());
         }
-        let plain_http = url.scheme() == "http" && mode == Mode::Test && is_loopback(&url);
+        let plain_http =
+            url.scheme() == "http" && mode == Mode::Test && url.host().is_some_and(|host| is_loopback(&host));
         if url.scheme() != "https" && !plain_http {
             return Err("must begin with https://; http:// is for loopback hosts in test mode".to_owned());
         }
@@ -54,15 +56,6 @@ impl Origin {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
     }
 }
 

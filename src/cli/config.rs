@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::config::{Environment, InForce, Layers, Origin, ServeFlags, Settings, Shape, reference_page};
+use crate::config::{Environment, InForce, Layers, Origin, ServeFlags, Settings, Shape, items, reference_page};
 use crate::failure::Failure;
 use crate::out;
 
@@ -69,6 +69,7 @@ fn json_value(value: &InForce) -> Value {
         (_, None) => Value::Null,
         (Shape::Number | Shape::Switch, Some(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
         (Shape::Text | Shape::Path, Some(text)) => text.into(),
+        (Shape::List, Some(text)) => items(text).collect(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use vetd_actors::{Engine, EngineConfig, SystemClock};
+use vetd_model::address::WebhookTargets;
 
 use crate::config::{self, CommonFlags, Environment, Layers, Settings, Shape};
 use crate::failure::Failure;
@@ -89,8 +90,13 @@ pub(super) async fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
 /// The store, with its first workspace and key in it.
 async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, Failure> {
     let store = store::open(settings).await?;
-    let config =
-        EngineConfig { shards: 1, resident_limit: 1, check_threads: 1, loopback_webhooks: false, on_fatal: None };
+    let config = EngineConfig {
+        shards: 1,
+        resident_limit: 1,
+        check_threads: 1,
+        webhook_targets: WebhookTargets::default(),
+        on_fatal: None,
+    };
     let clock = Arc::new(SystemClock::shifted(settings.clock_offset));
     let engine = Engine::start(store, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the new store cannot be used: {error}")))?;
@@ -125,6 +131,7 @@ fn config_text(data: &Path) -> String {
         let quoted = |value: &str| match setting.shape {
             Shape::Text | Shape::Path | Shape::Secret => toml::Value::from(value).to_string(),
             Shape::Number | Shape::Switch => value.to_owned(),
+            Shape::List => toml::Value::from(config::items(value).collect::<Vec<_>>()).to_string(),
         };
         let name = setting.name;
         text.push_str(&match (name, setting.default) {

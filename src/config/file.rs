@@ -74,6 +74,11 @@ impl ConfigFile {
             (Shape::Number, Value::Integer(number)) => Ok(number.to_string()),
             (Shape::Switch, Value::Boolean(switch)) => Ok(switch.to_string()),
             (Shape::Text | Shape::Path, _) => Err("write it as text in quotes".to_owned()),
+            (Shape::List, Value::Array(items)) => {
+                let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                items.map(|items| items.join(",")).ok_or_else(|| "write each item as text in quotes".to_owned())
+            }
+            (Shape::List, _) => Err("write it as a list of texts: [\"…\", \"…\"]".to_owned()),
             (Shape::Number, _) => {
                 let range = setting.check("").err().unwrap_or_default();
                 Err(format!("{range}, without quotes"))

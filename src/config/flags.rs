@@ -90,7 +90,7 @@ pub(super) fn flag(setting: &'static Setting) -> Arg {
         // `--name` alone turns it on.
         Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Shape::Number => arg.allow_negative_numbers(true),
-        Shape::Text | Shape::Path | Shape::Secret => arg,
+        Shape::Text | Shape::Path | Shape::List | Shape::Secret => arg,
     }
 }
 

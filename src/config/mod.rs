@@ -20,7 +20,7 @@ pub use environment::{Environment, secret};
 pub use flags::{CommonFlags, Flags, ServeFlags};
 pub use layers::{InForce, Layers, Origin};
 pub use reference::page as reference_page;
-pub use setting::{Setting, Shape};
+pub use setting::{Setting, Shape, items};
 pub use table::{Settings, all};
 pub use value::{CollectorUrl, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share};
 

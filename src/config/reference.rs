@@ -22,7 +22,8 @@ file; a flag wins over a variable, a variable over the file, the file over the d
 - **An unknown key or `VETD_…` variable is an error**, and so is a value out of range: vetd names the
   setting, where the value comes from and what it takes, and ends with exit code 3. An empty variable
   counts as not set.
-- A switch is turned on by its flag alone, and off by `--flag=false`.
+- A switch is turned on by its flag alone, and off by `--flag=false`. A list is written between commas,
+  and in the file as a list: `[\"…\", \"…\"]`.
 
 For example, in `/etc/vetd/vetd.toml`:
 

@@ -15,8 +15,15 @@ pub enum Shape {
     Number,
     /// On or off; true or false in the file.
     Switch,
+    /// Several texts: between commas, or a list of strings in the file.
+    List,
     /// A text that is never shown, and comes from the environment alone.
     Secret,
+}
+
+/// The texts of a list, as they stand between commas.
+pub fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// One setting, as `table` declares it.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use vetd_model::address::{Ranges, WebhookTargets};
 use vetd_model::rate::Rate;
 use zeroize::Zeroizing;
 
@@ -114,6 +115,10 @@ settings! {
         /// How long requests and checks may take to finish when vetd is told to end.
         shutdown_grace: Duration = number("SECONDS", 0..=3600).default("20");
     }
+    "Webhooks" {
+        /// Addresses that webhooks may go to though they are not public, in both modes: ranges and single addresses, such as 10.0.0.0/8,192.168.1.20.
+        webhook_allow: Ranges = text("RANGES").otherwise("public addresses alone");
+    }
     "Disk, memory and processors" {
         /// The disk space that vetd leaves free; below it, writes are answered 503.
         disk_reserve: Mebibytes = number("MIB", 0..=1 << 30).default("256");
@@ -138,6 +143,12 @@ impl Settings {
     #[must_use]
     pub fn public_url(&self, listening: SocketAddr) -> String {
         self.public_url.as_ref().map_or_else(|| format!("http://{listening}"), |url| url.as_str().to_owned())
+    }
+
+    /// Where webhooks may go, given the address that is really listened on.
+    #[must_use]
+    pub fn webhook_targets(&self, listening: SocketAddr) -> WebhookTargets {
+        WebhookTargets::new(self.webhook_allow.clone(), listening.ip().is_loopback())
     }
 
     /// Where the operator's commands reach the server.

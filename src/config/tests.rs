@@ -123,6 +123,25 @@ fn a_wrong_value_names_the_setting_its_origin_and_what_it_takes() {
 }
 
 #[test]
+fn a_list_stands_between_commas_and_in_the_file_in_brackets() {
+    let allow = |settings: Settings| settings.webhook_allow;
+    let expected = "10.0.0.0/8,fd00::/8".parse().unwrap();
+    assert_eq!(allow(settings(&["--webhook-allow", "10.0.0.0/8, fd00::/8"], &[]).unwrap()), expected);
+    assert_eq!(allow(settings(&[], &[("VETD_WEBHOOK_ALLOW", "10.0.0.0/8,fd00::/8")]).unwrap()), expected);
+    let file = Written::new("webhook_allow = [\"10.0.0.0/8\", \"fd00::/8\"]");
+    assert_eq!(allow(settings(&["--config", &file.path()], &[]).unwrap()), expected);
+    for none in [Written::new("webhook_allow = []"), Written::new("")] {
+        assert_eq!(allow(settings(&["--config", &none.path()], &[]).unwrap()), "".parse().unwrap());
+    }
+    let said = refused(&["--webhook-allow", "10.0.0.0/8,lan"], &[]);
+    assert_says(&said, &["webhook_allow (--webhook-allow)", "\"lan\" is no range", "such as 10.0.0.0/8"]);
+    assert_says(&refused(&[], &[("VETD_WEBHOOK_ALLOW", "10.1.2.3/8")]), &["(VETD_WEBHOOK_ALLOW)", "10.0.0.0/8"]);
+    assert_says(&refused_file("\nwebhook_allow = [\"x\"]"), &["webhook_allow (", "line 2", "\"x\" is no range"]);
+    assert_says(&refused_file("webhook_allow = \"10.0.0.0/8\""), &["line 1", "a list of texts"]);
+    assert_says(&refused_file("webhook_allow = [10]"), &["line 1", "in quotes"]);
+}
+
+#[test]
 fn only_a_value_in_force_must_be_right() {
     assert!(settings(&["--cache", "64"], &[("VETD_CACHE", "4")]).is_ok());
 }
@@ -248,7 +267,7 @@ fn a_switch_is_turned_on_by_its_flag_alone() {
 #[test]
 fn parts_that_stand_alone_have_the_same_limits_as_those_that_are_configured() {
     let settings = settings(&[], &[]).unwrap();
-    let http = crate::http::HttpSettings::new("http://x", true);
+    let http = crate::http::HttpSettings::new("http://x");
     assert_eq!(http.v1_body_limit, settings.v1_body_limit.in_memory());
     assert_eq!(http.iframe_body_limit, settings.iframe_body_limit.in_memory());
     assert_eq!((http.body_time, http.max_in_flight), (settings.body_timeout, settings.requests));

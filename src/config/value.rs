@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
+use vetd_model::address::Ranges;
 use vetd_model::rate::Rate;
 use zeroize::Zeroizing;
 
@@ -81,6 +82,18 @@ impl Value for Rate {
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "give a number and a second, a minute or an hour: 50/s, 600/m or 1000/h".to_owned())
+    }
+}
+
+impl Value for Ranges {
+    const SHAPE: Shape = Shape::List;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
     }
 }
 

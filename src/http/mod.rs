@@ -55,9 +55,6 @@ pub use routes::{Routers, router, routers};
 pub struct HttpSettings {
     /// Makes every link, without a slash at its end. The `Host` header never does.
     pub public_url: String,
-    /// True if test-mode webhooks may go to loopback addresses: on a server that itself listens
-    /// there.
-    pub loopback_webhooks: bool,
     /// The largest body under `/v1`, in bytes.
     pub v1_body_limit: usize,
     /// The largest body under `/iframe/api`, in bytes.
@@ -84,10 +81,9 @@ pub struct HttpSettings {
 impl HttpSettings {
     /// The usual limits.
     #[must_use]
-    pub fn new(public_url: impl Into<String>, loopback_webhooks: bool) -> Self {
+    pub fn new(public_url: impl Into<String>) -> Self {
         Self {
             public_url: public_url.into(),
-            loopback_webhooks,
             v1_body_limit: 512 * 1024,
             iframe_body_limit: 128 * 1024,
             body_time: Duration::from_secs(30),

@@ -33,7 +33,7 @@ use super::{Shared, page, reply, webhook_deliveries};
 pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
-            let change = EndpointChange::parse(&body, realm.mode, front.settings.loopback_webhooks)?;
+            let change = EndpointChange::parse(&body, realm.mode, front.engine.webhook_targets())?;
             let render = Box::new(|endpoint: &Endpoint| with_secret(201, endpoint));
             front.engine.create_endpoint(realm, change, claim, render).await
         })
@@ -99,7 +99,7 @@ pub(super) async fn get(
 pub(super) async fn patch(Tenant(realm): Tenant, PathId(id): PathId<kind::Endpoint>, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
-            let change = EndpointChange::parse(&body, realm.mode, front.settings.loopback_webhooks)?;
+            let change = EndpointChange::parse(&body, realm.mode, front.engine.webhook_targets())?;
             let render = Box::new(|endpoint: &Endpoint| Reply::json(200, &endpoint.to_json()));
             front.engine.change_endpoint(realm, id, change, claim, render).await
         })

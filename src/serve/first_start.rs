@@ -60,7 +60,13 @@ pub fn banner(listening: SocketAddr, metrics: Option<SocketAddr>, data: &Path, k
     let version = env!("CARGO_PKG_VERSION");
     let data = data.display();
     let metrics = metrics.map_or_else(String::new, |at| format!("\n  metrics       http://{at}/metrics"));
-    let start = format!("vetd {version}\n  listening on  http://{listening}{metrics}\n  data folder   {data}");
+    let webhooks = if listening.ip().is_loopback() {
+        "\n  webhooks      in test mode also to loopback, over http too, because vetd listens there itself"
+    } else {
+        ""
+    };
+    let start =
+        format!("vetd {version}\n  listening on  http://{listening}{metrics}\n  data folder   {data}{webhooks}");
     let (shown, example) = match key {
         Key::Known => return start,
         Key::Adopted => (String::new(), "$VETD_BOOTSTRAP_TEST_KEY"),
@@ -103,9 +109,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_on_loopback_says_that_test_webhooks_may_go_there() {
+        let start = |listening: &str| banner(listening.parse().unwrap(), None, Path::new("d"), &Key::Known);
+        assert!(start("127.0.0.1:8080").contains("webhooks      in test mode also to loopback"));
+        assert!(start("[::1]:8080").contains("webhooks"));
+        assert!(!start("0.0.0.0:8080").contains("webhooks"));
+    }
+
+    #[test]
     fn a_known_or_adopted_key_is_not_shown() {
         let listening = "127.0.0.1:8080".parse().unwrap();
-        assert_eq!(banner(listening, None, Path::new("d"), &Key::Known).lines().count(), 3);
+        assert_eq!(banner(listening, None, Path::new("d"), &Key::Known).lines().count(), 4);
         assert!(banner(listening, None, Path::new("d"), &Key::Adopted).contains("Bearer $VETD_BOOTSTRAP_TEST_KEY"));
     }
 }

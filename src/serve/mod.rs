@@ -83,7 +83,7 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
         },
         shows_metrics: metrics_listener.is_none(),
         traced: traces.is_some(),
-        ..HttpSettings::new(settings.public_url(listening), listening.ip().is_loopback())
+        ..HttpSettings::new(settings.public_url(listening))
     };
     let open = Arc::clone(&http.open);
     let facts = Facts {
@@ -153,7 +153,7 @@ async fn start(
         shards: cores * 4,
         resident_limit: settings.resident,
         check_threads: settings.check_threads.unwrap_or(cores),
-        loopback_webhooks: listening.ip().is_loopback(),
+        webhook_targets: settings.webhook_targets(listening),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, clock, config).await;

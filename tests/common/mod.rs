@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use vetd::http::{HttpSettings, router};
 use vetd_actors::{Clock, Engine, EngineConfig, NewKey, TestClock};
+use vetd_model::address::{Ranges, WebhookTargets};
 use vetd_model::workspace::Scopes;
 use vetd_model::{Mode, Realm, Timestamp, WorkspaceId};
 use vetd_storage::{SledStore, Store, StoreOptions, WriteFault, audit};
@@ -61,7 +62,7 @@ impl TestApp {
 
     /// With another front door.
     pub async fn start_behind(config: EngineConfig, change: impl FnOnce(&mut HttpSettings)) -> Self {
-        let mut http = HttpSettings::new(PUBLIC_URL, config.loopback_webhooks);
+        let mut http = HttpSettings::new(PUBLIC_URL);
         change(&mut http);
         let dir = TempDir::new().unwrap();
         let clock = TestClock::new(NOON);
@@ -84,6 +85,12 @@ impl TestApp {
             open(self.dir.path(), &self.clock, &self.config, &self.free_space, &self.write_fault).await;
         self.router = router(self.engine.clone(), self.http.clone());
         self
+    }
+
+    /// The same, as the operator has configured it by then.
+    pub async fn restart_with(mut self, config: EngineConfig) -> Self {
+        self.config = config;
+        self.restart_after(Duration::ZERO).await
     }
 
     async fn stop(&mut self) {
@@ -221,7 +228,8 @@ impl Drop for TestApp {
 }
 
 pub fn config() -> EngineConfig {
-    EngineConfig { shards: 2, resident_limit: 1_000, check_threads: 2, loopback_webhooks: true, on_fatal: None }
+    let webhook_targets = WebhookTargets::new(Ranges::default(), true);
+    EngineConfig { shards: 2, resident_limit: 1_000, check_threads: 2, webhook_targets, on_fatal: None }
 }
 
 async fn open(

@@ -40,7 +40,6 @@ pub(crate) struct LaneContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) sender: Sender,
-    pub(crate) loopback: bool,
 }
 
 #[derive(Debug)]

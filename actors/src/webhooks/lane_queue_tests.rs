@@ -178,7 +178,7 @@ impl World {
                 self.ordering = if *ordered { Ordering::Session } else { Ordering::None };
                 self.lane.set_ordering(self.ordering, self.now);
             }
-            Act::Again { position } if self.events.is_empty() => drop(position),
+            Act::Again { .. } if self.events.is_empty() => {}
             Act::Again { position } => self.ask_again(u64::from(*position) % self.events.len() as u64 + 1),
             Act::Enable => {
                 self.enabled = Some(self.now);

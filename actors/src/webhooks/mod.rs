@@ -51,8 +51,8 @@ impl Webhooks {
         config: &EngineConfig,
     ) -> Result<Self, EngineError> {
         let endpoints = store.endpoints(None)?.into_iter().map(|stored| stored.value).collect();
-        let context =
-            Arc::new(LaneContext { store, clock, meters, sender: Sender::new()?, loopback: config.loopback_webhooks });
+        let sender = Sender::new(config.webhook_targets.clone())?;
+        let context = Arc::new(LaneContext { store, clock, meters, sender });
         let started = Actor::spawn_linked(None, Dispatcher, (context, endpoints), root.get_cell()).await;
         let (dispatcher, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { dispatcher })

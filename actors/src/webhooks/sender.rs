@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
-use url::Url;
+use vetd_model::address::WebhookTargets;
 use vetd_model::delivery::{ANSWER_KEPT, Attempt, Fault, Outcome};
 use vetd_model::notice::Logged;
 use vetd_model::signature::{kyc_signature, standard_signature};
 use vetd_model::webhook::Endpoint;
-use vetd_model::{EventId, Timestamp};
+use vetd_model::{EventId, Mode, Timestamp};
 use vetd_storage::StoreError;
 
 use crate::error::EngineError;
 use crate::history::render_event;
 use crate::webhooks::lane::LaneContext;
-use crate::webhooks::target::{GuardedResolver, NoOpenAddress, Reach};
+use crate::webhooks::target::{GuardedResolver, NoOpenAddress};
 
 /// How long a receiver has for its whole answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -40,42 +40,39 @@ pub(crate) enum Ended {
 /// Makes attempts. Cheap to clone; connections are shared.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
-    public: Client,
-    loopback: Client,
+    targets: WebhookTargets,
+    // A client each: the connections of test mode, which may be to loopback, are its own.
+    test: Client,
+    live: Client,
 }
 
-fn client(reach: Reach) -> Result<Client, EngineError> {
+fn client(targets: &WebhookTargets, mode: Mode) -> Result<Client, EngineError> {
     Client::builder()
         .user_agent(USER_AGENT)
         .timeout(TIME_LIMIT)
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .dns_resolver(GuardedResolver(reach))
+        .dns_resolver(GuardedResolver { targets: targets.clone(), mode })
         .build()
         .map_err(|error| EngineError::internal(format!("no HTTP client: {error}")))
 }
 
 impl Sender {
-    pub(crate) fn new() -> Result<Self, EngineError> {
-        Ok(Self { public: client(Reach::Public)?, loopback: client(Reach::Loopback)? })
+    pub(crate) fn new(targets: WebhookTargets) -> Result<Self, EngineError> {
+        Ok(Self { test: client(&targets, Mode::Test)?, live: client(&targets, Mode::Live)?, targets })
     }
 
     /// Sends `body`, the envelope of `event`, at `now`. Also returns the receiver's `Retry-After`.
-    async fn send(
-        &self,
-        endpoint: &Endpoint,
-        reach: Reach,
-        event: EventId,
-        body: Vec<u8>,
-        now: Timestamp,
-    ) -> (Outcome, Option<u64>) {
-        let url = match Url::parse(&endpoint.url) {
-            Ok(url) if reach.admits_url(&url) => url,
-            _ => return (Outcome::Failed(Fault::AddressRefused), None),
+    async fn send(&self, endpoint: &Endpoint, event: EventId, body: Vec<u8>, now: Timestamp) -> (Outcome, Option<u64>) {
+        let mode = endpoint.realm.mode;
+        // The operator may have changed the rule since the address was entered, and one that is
+        // written out never reaches the resolver.
+        let Ok(url) = self.targets.url(&endpoint.url, mode) else {
+            return (Outcome::Failed(Fault::AddressRefused), None);
         };
-        let client = match reach {
-            Reach::Public => &self.public,
-            Reach::Loopback => &self.loopback,
+        let client = match mode {
+            Mode::Test => &self.test,
+            Mode::Live => &self.live,
         };
         let (id, timestamp) = (event.to_string(), now.seconds());
         let request = client
@@ -148,10 +145,8 @@ pub(crate) async fn attempt(
             return Ended::NotMade;
         }
     };
-    let live = endpoint.realm.mode.is_live();
-    let reach = if context.loopback && !live { Reach::Loopback } else { Reach::Public };
     let at = context.clock.now();
-    let (outcome, retry_after) = context.sender.send(endpoint, reach, event, body, at).await;
+    let (outcome, retry_after) = context.sender.send(endpoint, event, body, at).await;
     let latency_ms = u32::try_from(context.clock.now().since(at).as_millis()).unwrap_or(u32::MAX);
     Ended::Attempt { attempt: Attempt { at, latency_ms, outcome }, retry_after }
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
 use vetd_benches::{PUBLIC_URL, REALM, request};
+use vetd_model::address::WebhookTargets;
 use vetd_model::{Session, SessionId};
 use vetd_storage::{SledStore, StoreOptions};
 
@@ -47,7 +48,13 @@ fn asks(criterion: &mut Criterion) {
 async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions: usize) -> Engine {
     let options = StoreOptions { recent_sessions, ..StoreOptions::new(folder) };
     let store = SledStore::open(options).expect("a store");
-    let config = EngineConfig { shards: 1, resident_limit, check_threads: 1, loopback_webhooks: false, on_fatal: None };
+    let config = EngineConfig {
+        shards: 1,
+        resident_limit,
+        check_threads: 1,
+        webhook_targets: WebhookTargets::default(),
+        on_fatal: None,
+    };
     Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
 }
 

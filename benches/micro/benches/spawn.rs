@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
 use vetd_benches::{PUBLIC_URL, REALM, request};
 use vetd_model::Session;
+use vetd_model::address::WebhookTargets;
 use vetd_storage::{SledStore, StoreOptions};
 
 #[expect(clippy::disallowed_methods, reason = "this program measures real time")]
@@ -47,8 +48,13 @@ fn spawns(criterion: &mut Criterion) {
 
 async fn start(folder: &std::path::Path) -> Engine {
     let store = SledStore::open(StoreOptions::new(folder)).expect("a store");
-    let config =
-        EngineConfig { shards: 8, resident_limit: 10_000, check_threads: 1, loopback_webhooks: false, on_fatal: None };
+    let config = EngineConfig {
+        shards: 8,
+        resident_limit: 10_000,
+        check_threads: 1,
+        webhook_targets: WebhookTargets::default(),
+        on_fatal: None,
+    };
     Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
 }
 

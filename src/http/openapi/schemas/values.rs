@@ -106,8 +106,9 @@ values! {
     Link = url("An address.");
     RedirectUrl = url("Where the person goes afterwards: https; http on loopback hosts and with a test key. Without \
                        spaces.").max_length(Some(2_000)).examples([json!("https://yourapp.example.com/kyc/complete")]);
-    WebhookUrl = url("Where events are sent: https, without credentials or fragment. With a test key, on a server that \
-                      listens on loopback, also http on loopback.")
+    WebhookUrl = url("Where events are sent: https, without credentials or fragment, to a public address or one that \
+                      the server's operator allows. With a test key, on a server that listens on loopback, also http \
+                      on loopback.")
         .max_length(Some(2_000))
         .examples([json!("https://hooks.example.com/vetd")]);
     Metadata = metadata();
