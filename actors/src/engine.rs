@@ -40,6 +40,8 @@ pub struct EngineConfig {
     pub check_threads: usize,
     /// Where webhooks may go.
     pub webhook_targets: WebhookTargets,
+    /// How long events stay readable, and with them their deliveries.
+    pub keep_events: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -102,7 +104,7 @@ impl Engine {
                 root,
             }),
         };
-        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner)));
+        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner), config.keep_events));
         tokio::spawn(keep_last_uses(Arc::downgrade(&engine.inner)));
         Ok(engine)
     }
@@ -251,15 +253,15 @@ async fn await_answer(answer: oneshot::Receiver<Result<Reply, EngineError>>) -> 
 }
 
 /// Deletes what has had its time, as long as the engine lives.
-async fn sweep_hourly(engine: Weak<Inner>) {
+async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration) {
     const PAUSE: Duration = Duration::from_secs(3600);
     loop {
         let Some(inner) = engine.upgrade() else { return };
         let now = inner.clock.now();
-        match inner.store.sweep(now).await {
+        match inner.store.sweep(now, keep_events).await {
             Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed idempotency records older than a day"),
-            Err(error) => tracing::warn!(%error, "could not remove old idempotency records"),
+            Ok(removed) => tracing::info!(removed, "removed records that have had their time"),
+            Err(error) => tracing::warn!(%error, "could not remove records that have had their time"),
         }
         let pause = inner.clock.sleep_until(now.after(PAUSE));
         drop(inner);

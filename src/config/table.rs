@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::file::read_limited;
 use super::layers::Layers;
 use super::setting::{Setting, number, text};
-use super::value::{CollectorUrl, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share, Value};
+use super::value::{CollectorUrl, Days, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share, Value};
 use crate::admin;
 use crate::failure::Failure;
 use crate::telemetry::TraceSettings;
@@ -120,6 +120,8 @@ settings! {
         webhook_allow: Ranges = text("RANGES").otherwise("public addresses alone");
     }
     "Disk, memory and processors" {
+        /// How long events can be read: listed, streamed and delivered; older ones are deleted.
+        event_retention: Days = number("DAYS", 1..=3650).default("30");
         /// The disk space that vetd leaves free; below it, writes are answered 503.
         disk_reserve: Mebibytes = number("MIB", 0..=1 << 30).default("256");
         /// The store's page cache.

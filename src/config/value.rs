@@ -77,6 +77,26 @@ impl Value for Duration {
     }
 }
 
+/// A number of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days(u32);
+
+impl Days {
+    /// The time that they take.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64 * 24 * 3600)
+    }
+}
+
+impl Value for Days {
+    const SHAPE: Shape = Shape::Number;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        u32::parse(text).map(Self)
+    }
+}
+
 impl Value for Rate {
     const SHAPE: Shape = Shape::Text;
 

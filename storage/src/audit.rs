@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use vetd_model::event::{Chain, Event, EventKind, data_hash, salt};
 use vetd_model::notice::Logged;
-use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId};
+use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId, Timestamp};
 
 use crate::api::StoreError;
 use crate::disk::answer::{self, AnswerV1};
@@ -37,12 +37,13 @@ impl AuditReport {
     }
 }
 
-/// Checks that every record decodes, that each session's events are its whole chain, and that
-/// records and indexes agree both ways. Reads everything once or twice; the store should not be
+/// Checks that every record decodes, that each session's events are its whole chain, less what was
+/// swept of its beginning, and that records and indexes agree both ways. Reads everything once or twice; the store should not be
 /// written meanwhile, or moves under way are reported.
 #[must_use]
 pub fn audit(store: &SledStore) -> AuditReport {
-    let mut audit = Audit { shared: &store.shared, sessions: HashMap::new(), report: AuditReport::default() };
+    let (sessions, report) = (HashMap::new(), AuditReport::default());
+    let mut audit = Audit { shared: &store.shared, sessions, swept: Timestamp::default(), report };
     if let Err(error) = audit.run() {
         audit.blame(format!("The store could not be read to its end: {error}."));
     }
@@ -56,6 +57,10 @@ struct Facts {
     template: TemplateId,
     /// The keys of its metadata index entries.
     metadata: Vec<Key>,
+    /// When the first event was written.
+    born: Timestamp,
+    /// When the last event was written, if the session has ended.
+    ended: Option<Timestamp>,
     /// The chain as its events tell it.
     told: Chain,
     /// How many of its events tell that it expired.
@@ -65,11 +70,15 @@ struct Facts {
 struct Audit<'a> {
     shared: &'a Shared,
     sessions: HashMap<(Realm, SessionId), Facts>,
+    /// Events that were written before this may have been swept.
+    swept: Timestamp,
     report: AuditReport,
 }
 
 impl Audit<'_> {
     fn run(&mut self) -> Result<(), StoreError> {
+        let swept = self.shared.table.view()?.get(keys::META_SWEPT)?;
+        self.swept = swept.and_then(|value| keys::last_number(&value)).map(Timestamp::from_millis).unwrap_or_default();
         self.sessions()?;
         self.events()?;
         self.chains();
@@ -136,6 +145,8 @@ impl Audit<'_> {
             entry: StatusEntry::of(session),
             template: session.template.id,
             metadata: metadata.into_iter().flatten().map(hashed).collect(),
+            born: session.created,
+            ended: session.status().is_terminal().then_some(session.updated),
             told: Chain::default(),
             expired: 0,
         }
@@ -192,7 +203,11 @@ impl Audit<'_> {
             self.blame(format!("The event {} tells of the session {}, which is not there.", event.id, event.session));
             return Ok(());
         };
-        let expected = Chain { sequence: facts.told.sequence + 1, hash: facts.told.hash };
+        let begins_later = facts.told.sequence == 0 && event.sequence > 1 && facts.born < self.swept;
+        let expected = match begins_later {
+            true => Chain { sequence: event.sequence, hash: event.prev_hash },
+            false => Chain { sequence: facts.told.sequence + 1, hash: facts.told.hash },
+        };
         facts.told = Chain { sequence: event.sequence, hash: event.hash() };
         facts.expired += usize::from(event.kind == EventKind::Expired);
         let (id, session) = (event.id, event.session);
@@ -219,6 +234,9 @@ impl Audit<'_> {
     fn chains(&mut self) {
         let mut sentences = Vec::new();
         for ((_, id), facts) in &self.sessions {
+            if facts.told.sequence == 0 && facts.ended.unwrap_or(facts.born) < self.swept {
+                continue;
+            }
             if facts.told.sequence == 0 {
                 sentences.push(format!("The session {id} has no verification.created event."));
             } else if facts.told != facts.chain {

@@ -67,6 +67,9 @@ pub(crate) const META_POSITION: &[u8] = b"!position";
 /// The first slot of the key file that the last commit of a secret left unused, a `u32`. A key
 /// file that ends before it is older than the store.
 pub(crate) const META_SLOTS: &[u8] = b"!slots";
+/// Events that were written before this time, in milliseconds as a `u64`, may have been swept; any
+/// other gap in a session's events is damage.
+pub(crate) const META_SWEPT: &[u8] = b"!swept";
 /// Proves that the master key is the store's.
 pub(crate) const META_KEY_CHECK: &[u8] = b"!key check";
 

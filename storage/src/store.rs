@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, ready};
 use parking_lot::Mutex;
@@ -28,7 +29,7 @@ use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
 use crate::query::{DeliveryQuery, Page, SessionQuery};
 use crate::shared::Shared;
-use crate::sweep::Sweep;
+use crate::sweep::{Age, Sweep};
 use crate::writer::Request;
 
 /// The store in a data folder. One process owns the folder while this lives.
@@ -209,12 +210,13 @@ impl Store for SledStore {
         aside(move || shared.delivery_list(&query))
     }
 
-    fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>> {
+    fn sweep(&self, now: Timestamp, keep_events: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {
+        let age = Age { now, events_before: now.before(keep_events) };
         Box::pin(async move {
             let mut swept = 0;
             let mut sweep = Sweep::Answers;
             while !matches!(sweep, Sweep::Done) {
-                let finished = self.shared.sweep_on(&mut sweep, now)?;
+                let finished = self.shared.sweep_on(&mut sweep, age)?;
                 swept += finished.records;
                 if finished.ops.is_empty() {
                     tokio::task::yield_now().await;

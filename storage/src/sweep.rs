@@ -5,12 +5,12 @@ use vetd_model::delivery::Delivery;
 use vetd_model::{EndpointId, Timestamp};
 
 use crate::api::StoreError;
-use crate::disk::{delivery, webhook};
+use crate::disk::{delivery, event, webhook};
 use crate::keys::{self, Key};
 use crate::prepare::Op;
 use crate::shared::Shared;
 use crate::table::Direction;
-use crate::time_limits::{answer_days, settled_is_old};
+use crate::time_limits::answer_days;
 
 /// The most records looked at, and deleted, in one step.
 const BATCH: usize = 1_000;
@@ -21,8 +21,19 @@ pub(crate) enum Sweep {
     Answers,
     /// Among the deliveries, from this key on.
     Deliveries(Key),
+    /// Among the events, from this key on.
+    Events(Key),
     /// At its end.
     Done,
+}
+
+/// What counts as old.
+#[derive(Clone, Copy)]
+pub(crate) struct Age {
+    /// The time of the sweep.
+    pub now: Timestamp,
+    /// Events that were written before this go, and their deliveries.
+    pub events_before: Timestamp,
 }
 
 /// What a step has found.
@@ -46,19 +57,24 @@ enum Owner {
 
 impl Shared {
     /// One step of a sweep. What it finds must be removed before the next step: answers of
-    /// finished days, deliveries whose endpoint is gone, deliveries settled long ago.
-    pub(crate) fn sweep_on(&self, sweep: &mut Sweep, now: Timestamp) -> Result<Finished, StoreError> {
+    /// finished days, deliveries whose endpoint is gone, deliveries settled long ago, old events.
+    pub(crate) fn sweep_on(&self, sweep: &mut Sweep, age: Age) -> Result<Finished, StoreError> {
         match sweep {
             Sweep::Answers => {
-                let finished = self.finished_answers(now)?;
+                let finished = self.finished_answers(age.now)?;
                 if finished.records < BATCH {
                     *sweep = Sweep::Deliveries(IVec::from(&[keys::DELIVERY]));
                 }
                 Ok(finished)
             }
             Sweep::Deliveries(from) => {
-                let (finished, next) = self.finished_deliveries(from, now)?;
-                *sweep = next.map_or(Sweep::Done, Sweep::Deliveries);
+                let (finished, next) = self.finished_deliveries(from, age.events_before)?;
+                *sweep = next.map_or_else(|| Sweep::Events(IVec::from(&[keys::EVENT])), Sweep::Deliveries);
+                Ok(finished)
+            }
+            Sweep::Events(from) => {
+                let (finished, next) = self.old_events(from, age.events_before)?;
+                *sweep = next.map_or(Sweep::Done, Sweep::Events);
                 Ok(finished)
             }
             Sweep::Done => Ok(Finished::default()),
@@ -78,7 +94,7 @@ impl Shared {
     }
 
     /// Also returns where to go on, if there are more.
-    fn finished_deliveries(&self, from: &[u8], now: Timestamp) -> Result<(Finished, Option<Key>), StoreError> {
+    fn finished_deliveries(&self, from: &[u8], before: Timestamp) -> Result<(Finished, Option<Key>), StoreError> {
         let mut finished = Finished::default();
         let letter = from.first().copied().unwrap_or(keys::DELIVERY);
         let last = keys::last_under(&[letter]);
@@ -96,7 +112,7 @@ impl Shared {
             match of {
                 Owner::Gone => finished.ops.push(Op::Remove { key: key.clone() }),
                 Owner::ReadTo(mark) if letter == keys::SETTLED => {
-                    let Some(old) = if_old(id, mark, key, value, now) else { continue };
+                    let Some(old) = if_old(id, mark, key, value, before) else { continue };
                     // Not if somebody has it sent again meanwhile.
                     finished.ops.push(Op::RemoveUnchanged { key: key.clone(), value: value.clone() });
                     let failed = 1..=old.attempts;
@@ -110,6 +126,39 @@ impl Shared {
         let full = entries.last().filter(|_| entries.len() == BATCH);
         let next = full.map(|(key, _)| IVec::from([key.as_ref(), &[0]].concat()));
         Ok((finished, next.or_else(|| letter_after(letter))))
+    }
+
+    /// Each realm's oldest events, up to its first one that is not old: what is left of a realm is
+    /// what came last, without a gap. One that does not decode stays; it is reported where it is
+    /// read. Also returns where to go on, if there are more.
+    fn old_events(&self, from: &[u8], before: Timestamp) -> Result<(Finished, Option<Key>), StoreError> {
+        let mut finished = Finished::default();
+        let last = keys::last_under(&[keys::EVENT]);
+        let entries = self.table.view()?.range(from, &last, Direction::Ascending, BATCH)?;
+        let mut done = None;
+        for (key, value) in &entries {
+            let Some(realm) = keys::realm_of(key).filter(|realm| done != Some(*realm)) else { continue };
+            match event::decode(realm, value) {
+                Ok(event) if event.created() < before => {
+                    finished.ops.push(Op::Remove { key: key.clone() });
+                    finished.ops.push(Op::Remove { key: keys::event_id(realm, event.id()) });
+                    finished.records += 1;
+                }
+                Ok(_) => done = Some(realm),
+                Err(_) => {}
+            }
+        }
+        if finished.records > 0 {
+            // In the same commit, so that an audit can tell what was swept from what is missing.
+            let value = IVec::from(&before.millis().to_be_bytes());
+            finished.ops.push(Op::Put { key: IVec::from(keys::META_SWEPT), value });
+        }
+        let full = entries.last().filter(|_| entries.len() == BATCH);
+        let next = full.map(|(key, _)| match done.filter(|realm| keys::realm_of(key) == Some(*realm)) {
+            Some(realm) => keys::last_under(&keys::event(realm, u64::MAX)),
+            None => IVec::from([key.as_ref(), &[0]].concat()),
+        });
+        Ok((finished, next))
     }
 
     fn owner(&self, id: EndpointId) -> Result<Owner, StoreError> {
@@ -129,10 +178,10 @@ fn letter_after(letter: u8) -> Option<Key> {
     letters.get(place + 1).map(|next| IVec::from(&[*next]))
 }
 
-/// The delivery, if it was settled long ago. Beyond the endpoint's mark it is kept, or its event
+/// The delivery, if it is settled and its event is old. Beyond the endpoint's mark it is kept, or its event
 /// would be delivered anew. One that does not decode stays; it is reported where it is read.
-fn if_old(id: EndpointId, mark: u64, key: &IVec, value: &IVec, now: Timestamp) -> Option<Delivery> {
+fn if_old(id: EndpointId, mark: u64, key: &IVec, value: &IVec, before: Timestamp) -> Option<Delivery> {
     let position = keys::last_number(key).filter(|position| *position <= mark)?;
     let delivery = delivery::decode(id, position, value).ok()?;
-    settled_is_old(delivery.event.born(), now).then_some(delivery)
+    (delivery.event.born() < before).then_some(delivery)
 }

@@ -1,4 +1,4 @@
-//! How long idempotency records count, and how long settled deliveries are kept.
+//! How long idempotency records count.
 
 use std::time::Duration;
 
@@ -7,14 +7,6 @@ use vetd_model::Timestamp;
 
 /// An answer is given for this long after its request was accepted.
 const ANSWER_AGE: Duration = Duration::from_secs(24 * 3600);
-
-/// A settled delivery is kept for as long as its event.
-const SETTLED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// True if a settled delivery of an event of then has had its time.
-pub(crate) fn settled_is_old(event: Timestamp, now: Timestamp) -> bool {
-    now.since(event) > SETTLED_AGE
-}
 
 /// True if an answer of then no longer counts now.
 pub(crate) fn answer_is_old(accepted: Timestamp, now: Timestamp) -> bool {

@@ -33,6 +33,9 @@ pub const NOON: Timestamp = Timestamp::from_seconds(1_763_800_000);
 /// Where links lead.
 pub const PUBLIC_URL: &str = "https://verify.example.com";
 
+/// How long events stay readable.
+pub const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 /// A server under test.
 pub struct TestApp {
     pub router: Router,
@@ -228,8 +231,14 @@ impl Drop for TestApp {
 }
 
 pub fn config() -> EngineConfig {
-    let webhook_targets = WebhookTargets::new(Ranges::default(), true);
-    EngineConfig { shards: 2, resident_limit: 1_000, check_threads: 2, webhook_targets, on_fatal: None }
+    EngineConfig {
+        shards: 2,
+        resident_limit: 1_000,
+        check_threads: 2,
+        webhook_targets: WebhookTargets::new(Ranges::default(), true),
+        keep_events: KEEP_EVENTS,
+        on_fatal: None,
+    }
 }
 
 async fn open(

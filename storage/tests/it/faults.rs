@@ -18,7 +18,7 @@ use vetd_storage::{
 };
 
 use crate::opening::plant;
-use crate::support::{NOW, REALM, commit, make, open, options, session, write};
+use crate::support::{KEEP, NOW, REALM, commit, make, open, options, session, write};
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_serves_reads_and_resumes() {
@@ -117,7 +117,7 @@ async fn a_failed_sync_ends_the_store_for_good() {
         assert_eq!(fatal.lock().len(), 1);
         assert!(matches!(store.health(), Err(StoreError::Unavailable(_))));
         assert!(matches!(store.session(REALM, kept.id).await, Err(StoreError::Unavailable(_))));
-        assert!(matches!(store.sweep(NOW).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.sweep(NOW, KEEP).await, Err(StoreError::Unavailable(_))));
         drop(store);
         assert_eq!(*open(dir.path()).session(REALM, kept.id).await.unwrap().unwrap().0, kept);
     }

@@ -10,7 +10,7 @@ use vetd_storage::{
     Answer, Commit, IdempotencyRecord, IdempotencySlot, SessionWrite, SledStore, Store, StoreError, Write,
 };
 
-use crate::support::{NOW, REALM, make, moved, open, options, session};
+use crate::support::{KEEP, NOW, REALM, make, moved, open, options, session};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const TICK: Duration = Duration::from_millis(1);
@@ -105,8 +105,8 @@ async fn the_sweep_takes_finished_days_and_nothing_else() {
         file(&store, record(number, at, answer)).await.unwrap();
     }
     make(&store, REALM, 1).await;
-    assert_eq!(store.sweep(NOW).await, Ok(100), "of four days two are finished");
-    assert_eq!(store.sweep(NOW).await, Ok(0));
+    assert_eq!(store.sweep(NOW, KEEP).await, Ok(100), "of four days two are finished");
+    assert_eq!(store.sweep(NOW, KEEP).await, Ok(0));
     for number in 0..200_u8 {
         let at = NOW.before(DAY * u32::from(number % 4));
         assert_eq!(store.answer(slot(number), at).await.unwrap().is_some(), number % 4 < 2, "{number}");

@@ -14,6 +14,8 @@ use vetd_storage::{Commit, Handle, SessionWrite, SledStore, Store, StoreError, S
 
 pub const NOW: Timestamp = Timestamp::from_seconds(1_763_800_000);
 pub const REALM: Realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
+/// How long events are kept where a test sweeps something else.
+pub const KEEP: Duration = Duration::from_secs(365 * 24 * 3600);
 pub const OTHER: Realm = Realm { workspace: WorkspaceId(2), mode: Mode::Test };
 
 pub fn options(dir: &Path) -> StoreOptions {

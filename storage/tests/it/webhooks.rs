@@ -182,6 +182,7 @@ async fn an_endpoint_in_several_pieces_goes_with_all_of_them() {
 #[tokio::test]
 async fn the_sweep_takes_deliveries_that_were_settled_long_ago_and_no_others() {
     const DAYS_30: u64 = 30 * 24 * 60;
+    const DAYS: Duration = Duration::from_secs(60 * DAYS_30);
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let one = endpoint(1);
@@ -205,15 +206,15 @@ async fn the_sweep_takes_deliveries_that_were_settled_long_ago_and_no_others() {
     commit(&store, pending.iter().map(|pending| put(OnRecord::Absent, pending)).collect()).await.unwrap();
     commit(&store, vec![mark(&one, 3_999)]).await.unwrap();
 
-    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30))).await, Ok(0));
-    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30) + Duration::from_millis(1))).await, Ok(2_500));
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30)), DAYS).await, Ok(0));
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30) + Duration::from_millis(1)), DAYS).await, Ok(2_500));
     let left = DeliveryPage { deliveries: kept.to_vec(), next: None };
     assert_eq!(store.deliveries(one.id, OnRecord::Settled, 0, 10), Ok(left));
     assert_eq!(store.deliveries(one.id, OnRecord::Pending, 0, 10).unwrap().deliveries, pending);
     assert_eq!(store.attempts(one.id, 7, 10), Ok(vec![]), "its attempts go with a delivery");
-    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30 + 2))).await, Ok(1));
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30 + 2)), DAYS).await, Ok(1));
     commit(&store, vec![mark(&one, 4_000)]).await.unwrap();
-    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30 + 2))).await, Ok(1));
+    assert_eq!(store.sweep(NOW.after(minutes(DAYS_30 + 2)), DAYS).await, Ok(1));
 
     commit(&store, vec![Write::RemoveEndpoint { realm: REALM, id: one.id }]).await.unwrap();
     assert_eq!(audit(&store).violations, [""; 0]);
