@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::steps::flow;
-use common::world::{TEST, World, all_refused, body, iframe_routes, refused};
+use common::world::{TEST, World, all_refused, body, first_event, iframe_routes, refused};
 use common::{TestApp, request, text};
 use serde_json::{Value, json};
 use std::time::Duration;
 use vetd_actors::{NewKey, Reply};
-use vetd_model::WorkspaceId;
 use vetd_model::workspace::Scopes;
+use vetd_model::{Mode, Realm, WorkspaceId};
 
 // Who may pass
 
@@ -181,14 +181,16 @@ async fn a_test_key_on_live_objects() {
     let made = app.call_as(&live, "POST", "/v1/sessions", json!({ "template_slug": "kyc" })).await;
     let key = json!({ "name": "CI", "scopes": ["read"] });
     let key = app.call_as(&live, "POST", "/v1/api_keys", key).await.expect(StatusCode::CREATED);
-    let world = World { session: made.expect(StatusCode::CREATED), template, endpoint, key };
+    let session = made.expect(StatusCode::CREATED);
+    let event = first_event(&app, Realm { mode: Mode::Live, ..TEST });
+    let world = World { session, template, endpoint, event, key };
     let before = app.position();
     for (method, path, value) in world.object_routes() {
         let code = if path.contains("/ver_") { "verification_not_found" } else { "not_found" };
         let answer = app.send(request(&app.key, method, &path, body(&value))).await;
         refused(&answer, &format!("{method} {path}"), 404, code);
     }
-    for list in ["sessions", "verifications", "templates", "webhook_endpoints"] {
+    for list in ["sessions", "verifications", "templates", "webhook_endpoints", "events"] {
         let empty = app.get(&format!("/v1/{list}")).await.expect(StatusCode::OK);
         assert_eq!(empty["data"], json!([]), "{list}");
     }

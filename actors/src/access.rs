@@ -143,13 +143,28 @@ impl Engine {
         mode_of(key).ok_or(KeyRejection::Invalid)?;
         let access = &self.inner.access;
         let known = access.keys.read().get(&hash_of(key)).cloned().ok_or(KeyRejection::Invalid)?;
+        let key = &known.stored.value;
+        self.pass(&known).map(|()| Caller { realm: key.realm, scopes: key.scopes, key: key.id })
+    }
+
+    /// Whether the key of somebody who was let in opens anything still: for answers that go on and
+    /// on.
+    ///
+    /// # Errors
+    /// See [`KeyRejection`].
+    pub fn authenticate_again(&self, caller: &Caller) -> Result<(), KeyRejection> {
+        let known = self.known_key(caller.realm, caller.key).map_err(|_| KeyRejection::Invalid)?;
+        self.pass(&known)
+    }
+
+    fn pass(&self, known: &KnownKey) -> Result<(), KeyRejection> {
         let (key, now) = (&known.stored.value, self.now());
         if !key.is_valid(now) {
             return Err(KeyRejection::Invalid);
         }
         self.may_serve(key.realm)?;
         known.used.touch(now);
-        Ok(Caller { realm: key.realm, scopes: key.scopes, key: key.id })
+        Ok(())
     }
 
     /// Whether the workspace is served in this mode, by whatever credential.

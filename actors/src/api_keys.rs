@@ -219,7 +219,7 @@ impl Engine {
         self.known_key(realm, id).map(|known| KeyView::of(&known))
     }
 
-    fn known_key(&self, realm: Realm, id: ApiKeyId) -> Result<Arc<KnownKey>, EngineError> {
+    pub(crate) fn known_key(&self, realm: Realm, id: ApiKeyId) -> Result<Arc<KnownKey>, EngineError> {
         let ours = |known: &&Arc<KnownKey>| known.stored.value.id == id && known.stored.value.realm == realm;
         self.inner.access.keys.read().values().find(ours).cloned().ok_or_else(|| not_found("API key"))
     }

@@ -249,6 +249,14 @@ pub fn first_id(session: &Session) -> Option<EventId> {
     session.personal.as_ref().map(|_| id_of(session, 1, session.created))
 }
 
+/// The identifier of the last event of a session that has ended, which is as old as the session's
+/// last change. `None` while the session lives, and once the person's data is erased.
+#[must_use]
+pub fn last_id(session: &Session) -> Option<EventId> {
+    let ended = session.personal.is_some() && session.status().is_terminal();
+    ended.then(|| id_of(session, u64::from(session.chain.sequence), session.updated))
+}
+
 fn id_of(session: &Session, sequence: u64, at: Timestamp) -> EventId {
     let personal = session.personal.as_ref();
     EventId::new(at, personal.map_or([0; 10], |personal| personal.secret.derive_short("event id", sequence)))

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckStatus, Finding};
 use vetd_model::decide::{CanceledBy, CheckFinding, Command, Transition, decide};
-use vetd_model::event::Event;
+use vetd_model::event::{self, Event};
 use vetd_model::flow::{DocumentKind, Flow};
 use vetd_model::new_session::{Birth, NewSession, TemplateChoice};
 use vetd_model::scaffold;
@@ -264,6 +264,9 @@ proptest! {
             previous = hash;
         }
         prop_assert_eq!(session.chain.sequence as usize, events.len());
+        prop_assert_eq!(event::first_id(&session), events.first().map(|event| event.id));
+        let ended = session.status().is_terminal();
+        prop_assert_eq!(event::last_id(&session), events.last().map(|event| event.id).filter(|_| ended));
         prop_assert_eq!(session.chain.hash.to_string(), previous);
     }
 

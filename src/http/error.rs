@@ -51,6 +51,11 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(ErrorCode::RateLimited, message) }
     }
 
+    /// For codes that ask for a wait: how long it is, in seconds.
+    pub(super) fn after(self, retry_after: u32) -> Self {
+        Self { retry_after: Some(retry_after), ..self }
+    }
+
     /// Ends the connection after the answer: what is left of the request will not be read.
     pub(super) fn and_close(self) -> Self {
         Self { closes: true, ..self }
@@ -153,6 +158,7 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         "ses" => Refusal::new(ErrorCode::NotFound, "There is no such session in this mode."),
         "tpl" => Refusal::new(ErrorCode::NotFound, "There is no such template or version in this mode."),
         "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key in this mode."),
+        "evt" => Refusal::new(ErrorCode::NotFound, "There is no such event in this mode, or it is no longer kept."),
         "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
     }

@@ -8,6 +8,9 @@ mod api_keys;
 mod auth;
 mod body;
 mod error;
+mod event_stream;
+mod events;
+mod follow;
 mod frame;
 mod health;
 mod iframe;
@@ -40,6 +43,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
 
+use event_stream::Streams;
 use limits::Limits;
 use token::Tokens;
 
@@ -105,6 +109,7 @@ struct Front {
     tokens: Tokens,
     permits: Arc<Semaphore>,
     limits: Limits,
+    streams: Streams,
     registry: Arc<Registry>,
     document: openapi::Document,
 }

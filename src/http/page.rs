@@ -19,6 +19,14 @@ pub(super) fn list<T: Serialize>(data: Vec<T>, has_more: bool) -> Answer {
     reply::ok(&Envelope { object: "list", data, has_more })
 }
 
+/// A page of items that are JSON already, each as it is.
+pub(super) fn list_of_json(items: &[Vec<u8>], has_more: bool) -> Answer {
+    let mut body = br#"{"object":"list","data":["#.to_vec();
+    body.extend(items.join(&b','));
+    body.extend(format!(r#"],"has_more":{has_more}}}"#).into_bytes());
+    reply::json(body)
+}
+
 /// The page of `items` (newest first) that begins at `place`, and whether there are more beyond
 /// it in that direction.
 ///

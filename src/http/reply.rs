@@ -19,6 +19,11 @@ pub(super) fn ok(body: &impl Serialize) -> Answer {
     send(Reply::json(200, body))
 }
 
+/// 200 with what is JSON already.
+pub(super) fn json(body: Vec<u8>) -> Answer {
+    bytes(200, body.into())
+}
+
 /// The engine's reply as it is.
 pub(super) fn send(reply: Reply) -> Answer {
     bytes(reply.status, reply.body)

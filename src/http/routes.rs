@@ -10,12 +10,13 @@ use vetd_actors::Engine;
 use vetd_model::ErrorCode;
 
 use super::error::Problem;
+use super::event_stream::Streams;
 use super::limits::Limits;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, auth, frame, health, iframe, metrics, openapi, operator, sessions, templates, test_mode, verifications,
-    webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, auth, event_stream, events, frame, health, iframe, metrics, openapi, operator, sessions, templates,
+    test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// Everything that vetd answers to over HTTP.
@@ -45,7 +46,8 @@ fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
-    Arc::new(Front { engine, settings, tokens, permits, limits, registry, document: openapi::Document::default() })
+    let (streams, document) = (Streams::default(), openapi::Document::default());
+    Arc::new(Front { engine, settings, tokens, permits, limits, streams, registry, document })
 }
 
 fn public(front: Shared) -> Router {
@@ -96,6 +98,9 @@ fn tenants() -> Router<Shared> {
         .route("/v1/templates/{id}/rollback", post(templates::rollback))
         .route("/v1/templates/{id}/default", post(templates::make_default))
         .route("/v1/templates/{id}/archive", post(templates::archive))
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/stream", get(event_stream::open))
+        .route("/v1/events/{id}", get(events::get))
         .route("/v1/webhook_endpoints", post(webhook_endpoints::create).get(webhook_endpoints::list))
         .route(
             "/v1/webhook_endpoints/{id}",

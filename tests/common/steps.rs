@@ -117,11 +117,16 @@ impl TestApp {
 
     /// From here on no write reaches the disk until the hold is let go.
     pub fn hold_writes(&self) -> Hold {
+        self.hold_writes_at(WriteStage::Apply)
+    }
+
+    /// From here on no write gets beyond this stage until the hold is let go.
+    pub fn hold_writes_at(&self, held: WriteStage) -> Hold {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let closed = Arc::clone(&gate);
         *self.write_fault.lock() = Some(Arc::new(move |stage| {
-            if stage == WriteStage::Apply {
+            if stage == held {
                 let mut is_open = closed.0.lock();
                 if !*is_open {
                     // Nobody may be listening any more.

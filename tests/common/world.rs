@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use vetd_model::{Mode, Realm, WorkspaceId};
+use vetd_storage::Store;
 
 use super::steps::{consent, flow};
 use super::{Answer, TestApp, request, text};
@@ -24,6 +25,8 @@ pub struct World {
     pub session: Value,
     pub template: Value,
     pub endpoint: Value,
+    /// An event's identifier.
+    pub event: String,
     pub key: Value,
 }
 
@@ -35,7 +38,8 @@ impl World {
         let key = json!({ "name": "CI", "scopes": ["read"] });
         let key = app.post("/v1/api_keys", key).await.expect(StatusCode::CREATED);
         let session = app.create(json!({ "template_slug": "kyc", "metadata": { "a": "b" } })).await;
-        Self { session, template, endpoint, key }
+        let event = first_event(app, TEST);
+        Self { session, template, endpoint, event, key }
     }
 
     /// Everything that can be read of it.
@@ -63,7 +67,8 @@ impl World {
         text(&self.session["sdk_token"])
     }
 
-    /// Every route that an API key opens, with a body that it takes.
+    /// Every route that an API key opens, with a body that it takes; but for the stream of events,
+    /// whose answer does not end.
     pub fn tenant_routes(&self) -> Vec<(&'static str, String, Value)> {
         let ver = format!("/v1/verifications/{}", text(&self.session["verification_id"]));
         let tpl = format!("/v1/templates/{}", text(&self.template["id"]));
@@ -91,6 +96,8 @@ impl World {
             ("POST", format!("{tpl}/rollback"), json!({ "version": 1 })),
             ("POST", format!("{tpl}/default"), json!({})),
             ("POST", format!("{tpl}/archive"), json!({})),
+            ("GET", "/v1/events".to_owned(), Value::Null),
+            ("GET", format!("/v1/events/{}", self.event), Value::Null),
             ("POST", "/v1/webhook_endpoints".to_owned(), json!({ "url": "https://other.example.com/" })),
             ("GET", "/v1/webhook_endpoints".to_owned(), Value::Null),
             ("GET", hook.clone(), Value::Null),
@@ -112,6 +119,11 @@ impl World {
         routes.retain(|(_, path, _)| path.matches('/').count() > 2);
         routes
     }
+}
+
+/// The identifier of a realm's first event.
+pub fn first_event(app: &TestApp, realm: Realm) -> String {
+    app.store.events(realm, 0, 1).unwrap().events[0].event.id().to_string()
 }
 
 /// Every route that an sdk_token opens.

@@ -163,6 +163,23 @@ pub(in crate::http) fn workspace() -> Value {
     })
 }
 
+pub(in crate::http) fn event() -> Value {
+    let object = with(with(verification(), "status", "created"), "attempts", 0);
+    let object = with(with(object, "updated", CREATED), "decided_at", Value::Null);
+    json!({
+        "id": id("evt"), "type": "verification.created", "api_version": "2025-01", "created": CREATED,
+        "livemode": false, "session_id": id("ses"), "sequence": 1, "prev_hash": "0".repeat(64),
+        "data_salt": "91b3c3f0a7d84f6c8f5e2d1b0a493827",
+        "data_hash": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+        "hash": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        "data": { "object": object },
+    })
+}
+
+pub(in crate::http) fn event_stream() -> Value {
+    format!("id: {}\nevent: verification.created\ndata: {}\n\n:\n\n", id("evt"), event()).into()
+}
+
 pub(in crate::http) fn endpoint_create() -> Value {
     json!({ "url": "https://hooks.example.com/vetd", "events": ["*"], "description": "Production" })
 }

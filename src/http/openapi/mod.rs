@@ -17,8 +17,8 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, health, iframe, sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints,
-    workspace,
+    api_keys, event_stream, events, health, iframe, sessions, templates, test_mode, verifications, webhook_deliveries,
+    webhook_endpoints, workspace,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,7 @@ use super::{
         templates::create, templates::list, templates::get, templates::patch,
         templates::publish, templates::rollback, templates::make_default, templates::archive,
         templates::versions, templates::version,
+        events::list, events::get, event_stream::open,
         webhook_endpoints::create, webhook_endpoints::list, webhook_endpoints::get,
         webhook_endpoints::patch, webhook_endpoints::delete, webhook_endpoints::rotate_secret,
         webhook_endpoints::enable, webhook_endpoints::test, webhook_endpoints::recover,
@@ -43,6 +44,7 @@ use super::{
         (name = "Sessions", description = "One attempt of one person, from its creation to its end."),
         (name = "Verifications", description = "The lasting record of a session, made with it and outliving it."),
         (name = "Templates", description = "What sessions ask for, as drafts and as versions that never change."),
+        (name = "Events", description = "What has happened, in one order for lists, the stream and webhooks."),
         (name = "Webhook endpoints", description = "Where events are sent."),
         (name = "Webhook deliveries", description = "How each event came to each endpoint."),
         (name = "API keys", description = "Who may call, and what each may do."),

@@ -1,10 +1,7 @@
 //! Follows sessions live: a line of JSON for each move, until the session has ended, the server
 //! ends or the operator hangs up.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -13,18 +10,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use futures::stream;
 use serde_json::{Value, json};
-use vetd_actors::EventFeed;
 use vetd_model::event::Event;
 use vetd_model::{Session, SessionId};
 
 use super::super::Shared;
 use super::super::error::{Answer, absent};
+use super::super::follow::Follower;
 use super::super::query::Params;
 use super::realm::Named;
 use super::sessions;
 
-/// How often to look whether the server is about to end.
-const GLANCE: Duration = Duration::from_secs(1);
 const LINES_OF_JSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 pub(super) async fn watch(State(front): State<Shared>, mut params: Params) -> Answer {
@@ -35,9 +30,9 @@ pub(super) async fn watch(State(front): State<Shared>, mut params: Params) -> An
         Some(id) => sessions::find(&front, &named, id).await?.realm,
         None => named.one(&front)?,
     };
-    // The feed begins before the session is read: a move in between is seen twice, not missed.
-    let feed = front.engine.event_feed(realm);
-    let mut watch = Watch { front: front.clone(), feed, only: id, seen: 0, lines: VecDeque::new(), ended: false };
+    // The following begins before the session is read: a move in between is seen twice, not missed.
+    let follower = Follower::new(&front, realm, None);
+    let mut watch = Watch { follower, only: id, seen: 0, line: None, ended: false };
     if let Some(id) = id {
         let session = front.engine.session(realm, id).await?.ok_or_else(|| absent("ses"))?;
         watch.begin(&session);
@@ -52,13 +47,13 @@ pub(super) async fn watch(State(front): State<Shared>, mut params: Params) -> An
 }
 
 struct Watch {
-    front: Shared,
-    feed: EventFeed,
+    follower: Follower,
     /// The one session that is watched; without it all of the realm are.
     only: Option<SessionId>,
     /// The sequence of the watched session's last event that is told.
     seen: u32,
-    lines: VecDeque<Bytes>,
+    /// Not told yet.
+    line: Option<Bytes>,
     ended: bool,
 }
 
@@ -76,21 +71,15 @@ impl Watch {
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(line) = self.lines.pop_front() {
+            if let Some(line) = self.line.take() {
                 return Some(line);
             }
-            if self.ended || !self.front.settings.open.load(Ordering::Relaxed) {
+            if self.ended {
                 return None;
             }
-            tokio::select! {
-                events = self.feed.next() => match events {
-                    Ok(events) => events.iter().filter_map(|found| found.event.as_session()).for_each(|event| self.take(event)),
-                    Err(error) => {
-                        tracing::warn!(%error, "a watch ends");
-                        return None;
-                    }
-                },
-                () = self.front.engine.clock().sleep(GLANCE) => {}
+            let found = self.follower.next().await?;
+            if let Some(event) = found.event.as_session() {
+                self.take(event);
             }
         }
     }
@@ -104,6 +93,6 @@ impl Watch {
     }
 
     fn tell(&mut self, line: &Value) {
-        self.lines.push_back(Bytes::from(format!("{line}\n")));
+        self.line = Some(Bytes::from(format!("{line}\n")));
     }
 }

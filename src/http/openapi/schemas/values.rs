@@ -9,6 +9,7 @@ use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 use vetd_model::check::{CheckKind, CheckStatus};
 use vetd_model::delivery::DeliveryStatus;
+use vetd_model::event::API_VERSION;
 use vetd_model::flow::{DocumentKind, FieldKind, StepKind};
 use vetd_model::id::{Kind, kind};
 use vetd_model::new_session::{KEY_LIMIT, METADATA_LIMIT, VALUE_LIMIT};
@@ -47,8 +48,8 @@ values! {
     VerificationId = id::<kind::Verification>("A verification. It shares its characters with its session.");
     TemplateId = id::<kind::Template>("A template.");
     CheckId = id::<kind::Check>("One result of one check.");
+    EventId = id::<kind::Event>("An event; the same in every delivery.");
     EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
-    EventId = id::<kind::Event>("An event.");
     DeliveryId = id::<kind::Delivery>("A webhook delivery.");
     ApiKeyId = id::<kind::ApiKey>("An API key, which is not the key itself.");
     RequestId = id::<kind::Request>("One request. Tell it to the server's operator, whose logs name it.");
@@ -96,6 +97,18 @@ values! {
         "`session`: the next event of a session waits for the one before it. `none`: it does not.");
     EventType = names(EVENT_TYPES,
         "A type of event. `verification.updated` tells of moves that have no type of their own.");
+    VerificationEventType = names(
+        EVENT_TYPES.into_iter().filter(|name| name.starts_with("verification.")),
+        "`verification.updated` tells of moves that have no type of their own.",
+    );
+    EndpointEventType = names(
+        EVENT_TYPES.into_iter().filter(|name| name.starts_with("webhook_endpoint.")),
+        "`webhook_endpoint.disabled`: nothing is sent there until somebody enables it. `webhook_endpoint.test`: \
+         somebody asked for a test.",
+    );
+    ApiVersion = names([API_VERSION], "The version of the envelope and of the shape of `data`.");
+    Digest = text("SHA-256 in hexadecimal.", 64, 64).pattern(Some("^[0-9a-f]{64}$")).examples([json!("0".repeat(64))]);
+    Salt = text("16 bytes in hexadecimal.", 32, 32).pattern(Some("^[0-9a-f]{32}$")).examples([json!("0".repeat(32))]);
     Code = names(ErrorCode::ALL.iter().map(|code| code.as_str()), "Stable: a code never changes its meaning.");
     TemplateName = text("For people.", 1, NAME_LIMIT)
         .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
