@@ -8,8 +8,8 @@ use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId, Time
 
 use crate::api::StoreError;
 use crate::disk::answer::{self, AnswerV1};
-use crate::disk::event;
 use crate::disk::status::StatusEntry;
+use crate::disk::{delivery, event};
 use crate::keys::{self, Key};
 use crate::shared::Shared;
 use crate::store::SledStore;
@@ -88,6 +88,7 @@ impl Audit<'_> {
         self.answers()?;
         self.templates()?;
         self.endpoints()?;
+        self.deliveries()?;
         self.continuations()?;
         self.stray_files();
         Ok(())
@@ -356,6 +357,38 @@ impl Audit<'_> {
         for (key, _) in self.entries(keys::CURSOR)? {
             if keys::last_id(&key).is_none_or(|id| !known.contains(&EndpointId::from_bytes(id))) {
                 self.blame(format!("The {} has no endpoint.", keys::in_words(&key)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Deliveries and attempts decode, and each delivery stands in one place.
+    fn deliveries(&mut self) -> Result<(), StoreError> {
+        let durable = *self.shared.durable.borrow();
+        for letter in [keys::DELIVERY, keys::SETTLED, keys::ATTEMPT] {
+            for (key, value) in self.entries(letter)? {
+                let place = keys::in_words(&key);
+                let endpoint = key.get(1..17).and_then(|id| id.try_into().ok()).map(EndpointId::from_bytes);
+                let position = key.get(17..25).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+                let (Some(endpoint), Some(position)) = (endpoint, position) else {
+                    self.blame(format!("The key of {place} is not a delivery's."));
+                    continue;
+                };
+                let is_right = match letter {
+                    keys::ATTEMPT => delivery::decode_attempt(&value).is_ok(),
+                    // An earlier release kept exhausted ones with those that are pending.
+                    _ => delivery::decode(endpoint, position, &value)
+                        .is_ok_and(|delivery| letter == keys::DELIVERY || delivery.is_settled()),
+                };
+                if !is_right {
+                    self.blame(format!("The record {place} does not decode to what belongs there."));
+                }
+                if position > durable {
+                    self.blame(format!("The {place} is of an event beyond the last position {durable}."));
+                }
+                if letter == keys::DELIVERY && self.holds(&keys::delivery(keys::SETTLED, endpoint, position))? {
+                    self.blame(format!("The {place} is both pending and settled."));
+                }
             }
         }
         Ok(())
