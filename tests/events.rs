@@ -1,6 +1,6 @@
 //! Events read again: pages of them, single ones, and the stream, all in the order of the commits.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod common;
 mod program;
