@@ -11,6 +11,7 @@ const LINKS: [(&str, &str, &str, &str); 8] = [
     ("create_template", "201", "id", "/v1/templates/{id}"),
     ("publish_template", "200", "id", "/v1/templates/{id}/rollback"),
     ("publish_template", "200", "id", "/v1/templates/{id}/versions"),
+    ("list_events", "200", "data/0/id", "/v1/events/{id}"),
     ("create_webhook_endpoint", "201", "id", "/v1/webhook_endpoints/{id}"),
     ("test_webhook_endpoint", "200", "id", "/v1/webhook_deliveries/{id}"),
 ];
