@@ -14,12 +14,13 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// Starts an alarm. `ring` tells the owner and returns false once the owner is gone. After
-    /// each ring the owner must call [`Self::answer`].
+    /// Starts an alarm. `ring` tells the owner which time has come and returns false once the
+    /// owner is gone. If the clock is set back meanwhile, the alarm rings all the same after as
+    /// much time as there was to wait. After each ring the owner must call [`Self::answer`].
     pub(crate) fn start(
         clock: Arc<dyn Clock>,
         first: Option<Timestamp>,
-        ring: impl Fn() -> bool + Send + Sync + 'static,
+        ring: impl Fn(Timestamp) -> bool + Send + Sync + 'static,
     ) -> Self {
         let (next, asked) = watch::channel(first);
         tokio::spawn(run(clock, asked, ring));
@@ -38,23 +39,29 @@ impl Alarm {
     }
 }
 
-async fn run(clock: Arc<dyn Clock>, mut asked: watch::Receiver<Option<Timestamp>>, ring: impl Fn() -> bool) {
+async fn run(clock: Arc<dyn Clock>, mut asked: watch::Receiver<Option<Timestamp>>, ring: impl Fn(Timestamp) -> bool) {
     loop {
         let next = *asked.borrow_and_update();
         let due = async {
             match next {
-                Some(at) => clock.sleep_until(at).await,
+                Some(at) => {
+                    tokio::select! {
+                        () = clock.sleep_until(at) => {}
+                        () = clock.sleep(at.since(clock.now())) => {}
+                    }
+                    at
+                }
                 None => std::future::pending().await,
             }
         };
-        let rings = tokio::select! {
-            () = due => true,
+        let rung = tokio::select! {
+            at = due => ring(at),
             changed = asked.changed() => match changed {
-                Ok(()) => false,
+                Ok(()) => continue,
                 Err(_) => return,
             },
         };
-        if rings && (!ring() || asked.changed().await.is_err()) {
+        if !rung || asked.changed().await.is_err() {
             return;
         }
     }

@@ -71,43 +71,55 @@ impl Clock for SystemClock {
 /// A clock that moves when a test says so: stored deadlines, timers and backoff move together.
 #[derive(Debug, Clone)]
 pub struct TestClock {
-    now: Arc<watch::Sender<Timestamp>>,
+    hands: Arc<watch::Sender<Hands>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Hands {
+    now: Timestamp,
+    /// How much time has passed, which no setting back undoes.
+    passed: Duration,
 }
 
 impl TestClock {
     /// A clock that stands at `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self { now: Arc::new(watch::Sender::new(start)) }
+        Self { hands: Arc::new(watch::Sender::new(Hands { now: start, passed: Duration::ZERO })) }
     }
 
     /// Lets this much time pass at once.
     pub fn advance(&self, by: Duration) {
-        self.now.send_modify(|now| *now = now.after(by));
+        self.hands.send_modify(|hands| *hands = Hands { now: hands.now.after(by), passed: hands.passed + by });
     }
 
-    /// Sets the clock, backwards too.
+    /// Sets the clock: forwards, this much time passes; backwards, none does.
     pub fn set(&self, at: Timestamp) {
-        self.now.send_replace(at);
+        self.hands.send_modify(|hands| *hands = Hands { now: at, passed: hands.passed + at.since(hands.now) });
+    }
+
+    fn wait(&self, is_over: impl Fn(&Hands) -> bool + Send + 'static) -> BoxFuture<'static, ()> {
+        let mut hands = self.hands.subscribe();
+        Box::pin(async move {
+            // The sender lives in the clock that the caller holds; once it is gone, so is time.
+            if hands.wait_for(is_over).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        *self.now.borrow()
+        self.hands.borrow().now
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        let mut now = self.now.subscribe();
-        Box::pin(async move {
-            // The sender lives in the clock that the caller holds; once it is gone, so is time.
-            if now.wait_for(|now| *now >= at).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
+        self.wait(move |hands| hands.now >= at)
     }
 
     fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
-        self.sleep_until(self.now().after(pause))
+        let until = self.hands.borrow().passed + pause;
+        self.wait(move |hands| hands.passed >= until)
     }
 }

@@ -95,7 +95,7 @@ impl Actor for Shard {
         let mailbox = Mailbox::new(myself, arguments.waiting);
         let ring = {
             let mailbox = mailbox.clone();
-            move || mailbox.send(ShardMsg::Alarm).is_ok()
+            move |_| mailbox.send(ShardMsg::Alarm).is_ok()
         };
         let alarm = Alarm::start(Arc::clone(&arguments.context.clock), deadlines.next(), ring);
         Ok(ShardState {

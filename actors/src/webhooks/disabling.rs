@@ -32,7 +32,7 @@ pub(crate) async fn disable(
             Err(StoreError::Conflict) => {}
             Err(error) => {
                 tracing::error!(endpoint = %endpoint.id, %error, "a webhook endpoint could not be disabled; tried again");
-                context.clock.sleep_until(context.clock.now().after(TRY_AGAIN)).await;
+                context.clock.sleep(TRY_AGAIN).await;
             }
         }
     }

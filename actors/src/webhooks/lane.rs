@@ -46,8 +46,9 @@ pub(crate) struct LaneContext {
 pub(crate) enum LaneMsg {
     /// There are new events.
     Wake,
-    /// A delivery is due, or a write is to be tried again.
-    Alarm,
+    /// This time has come, whatever the clock says: a delivery is due, or a write is to be tried
+    /// again.
+    Alarm(Timestamp),
     /// An attempt has ended.
     Ended { position: u64, ended: Ended },
     /// The endpoint's settings have changed.
@@ -95,7 +96,7 @@ impl Actor for Lane {
         restore(&context, &endpoint, &mut queue, now)?;
         let ring = {
             let myself = myself.clone();
-            move || myself.send_message(LaneMsg::Alarm).is_ok()
+            move |at| myself.send_message(LaneMsg::Alarm(at)).is_ok()
         };
         let alarm = Alarm::start(Arc::clone(&context.clock), None, ring);
         myself.send_message(LaneMsg::Wake)?;
@@ -124,11 +125,14 @@ impl Actor for Lane {
         message: LaneMsg,
         state: &mut LaneState,
     ) -> Result<(), ActorProcessingErr> {
-        let now = state.look_at_the_clock();
-        let rung = matches!(message, LaneMsg::Alarm);
+        let rung = match message {
+            LaneMsg::Alarm(at) => Some(at),
+            _ => None,
+        };
+        let now = state.look_at_the_clock(rung);
         match message {
             LaneMsg::Wake => state.woken.store(false, Relaxed),
-            LaneMsg::Alarm => {}
+            LaneMsg::Alarm(_) => {}
             LaneMsg::Ended { position, ended } => state.note(&myself, position, ended, now),
             LaneMsg::Changed(endpoint) => state.take_over(*endpoint, now),
             LaneMsg::Ask(ask) => state.asks.push_back(*ask),
@@ -138,7 +142,7 @@ impl Actor for Lane {
         state.attempt_due(&myself, now);
         state.write_down(&myself, now);
         let next = state.next_alarm(now);
-        if rung {
+        if rung.is_some() {
             state.alarm.answer(next);
         } else {
             state.alarm.set(next);
@@ -172,10 +176,11 @@ fn restore(
 }
 
 impl LaneState {
-    /// The time. If the clock was set back, what was due keeps its distance.
-    fn look_at_the_clock(&mut self) -> Timestamp {
+    /// The time. If the clock was set back, what was due keeps its distance; `rung` is the time
+    /// that an alarm rang for.
+    fn look_at_the_clock(&mut self, rung: Option<Timestamp>) -> Timestamp {
         let now = self.context.clock.now();
-        let back = self.latest.since(now);
+        let back = rung.map_or(self.latest, |at| self.latest.max(at)).since(now);
         if back > SETBACK {
             self.queue.clock_set_back(back);
         }

@@ -233,7 +233,7 @@ impl DispatcherState {
         let (clock, dispatcher) = (Arc::clone(&self.context.clock), myself.clone());
         self.away.insert(id, realm);
         tokio::spawn(async move {
-            clock.sleep_until(clock.now().after(OPEN_AGAIN)).await;
+            clock.sleep(OPEN_AGAIN).await;
             if dispatcher.send_message(DispatcherMsg::Again(id)).is_err() {
                 tracing::debug!("deliveries have stopped; the next start reads the endpoints again");
             }
