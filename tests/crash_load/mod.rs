@@ -29,6 +29,11 @@ pub struct Up {
 }
 
 impl Up {
+    /// Where the server is, if it is up.
+    pub fn address(&self) -> Option<String> {
+        self.address.clone()
+    }
+
     pub fn now(sender: &watch::Sender<Self>, address: Option<String>) {
         sender.send_modify(|up| *up = Self { generation: up.generation + 1, address });
     }
