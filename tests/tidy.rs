@@ -140,6 +140,7 @@ fn every_link_between_the_documents_leads_somewhere() {
         "docs/operations.md",
         "docs/errors.md",
         "docs/metrics.md",
+        "docs/webhooks.md",
     ] {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
