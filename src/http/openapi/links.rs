@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// Whose answer, its status, and where in it the identifier stands for the operations below a path.
-const LINKS: [(&str, &str, &str, &str); 8] = [
+const LINKS: [(&str, &str, &str, &str); 9] = [
     ("create_session", "201", "id", "/v1/sessions/{id}"),
     ("create_session", "201", "verification_id", "/v1/verifications/{id}"),
     ("create_session", "201", "id", "/v1/test/sessions/{id}"),
