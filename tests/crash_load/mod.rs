@@ -1,6 +1,7 @@
 //! Tenants and persons who go on through every crash: each request is repeated with its
 //! idempotency key until it is answered.
 
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 pub mod ledger;
