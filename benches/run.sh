@@ -83,6 +83,10 @@ scenario replay-64 replay -c 64
 scenario mixed-64 mixed -c 64
 scenario lifecycle-64 lifecycle -c 64
 scenario lifecycle-256 lifecycle -c 256
+scenario webhooks-1 webhooks --endpoints 1 -c 64
+scenario webhooks-10 webhooks --endpoints 10 -c 64
+scenario webhooks-100 webhooks --endpoints 100 -c 64
+scenario webhooks-dead webhooks --endpoints 1 --dead --pending 10000 --rate 500 -c 64
 scenario live live -c 256 --sessions "$sessions"
 # Kills the server that holds these sessions, and starts it again over the same folder.
 if [[ recover == $only ]]; then

@@ -6,7 +6,9 @@
 
 mod bare;
 mod client;
+mod endpoint;
 mod failure;
+mod ledger;
 mod load;
 mod process;
 mod recover;
@@ -16,6 +18,7 @@ mod scenario;
 mod sink;
 mod store_write;
 mod table;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -84,6 +87,15 @@ mod tests {
     fn a_run_is_told_what_it_needs() {
         let run = ["vetd-load", "run", "create", "-c", "256", "-d", "5", "--no-bare", "--json", "--key", "k"];
         assert!(Cli::try_parse_from(run).is_ok());
+        let webhooks = ["vetd-load", "run", "webhooks", "--key", "k"];
+        for right in
+            [&["--endpoints", "100", "--events", "2"][..], &["--dead", "--pending", "10", "--rate", "500"], &[]]
+        {
+            assert!(Cli::try_parse_from(webhooks.iter().chain(right)).is_ok(), "{right:?}");
+        }
+        for wrong in [&["--endpoints", "0"][..], &["--endpoints", "101"], &["--events", "3"], &["--pending", "10"]] {
+            assert!(Cli::try_parse_from(webhooks.iter().chain(wrong)).is_err(), "{wrong:?}");
+        }
         let recover = ["vetd-load", "recover", "--key", "k", "--pid", "1", "--", "vetd", "serve", "--data", "d"];
         assert!(Cli::try_parse_from(recover).is_ok());
         for wrong in [["--duration", "0"], ["--connections", "0"], ["--rate", "0"], ["--runs", "0"]] {

@@ -18,6 +18,7 @@ use crate::report::{Figures, complain, median, say};
 use crate::scenario::{Scenario, Stock, Worker};
 use crate::sink::{Deliveries, Sink};
 use crate::store_write;
+use crate::webhooks::{Hooks, Options, Receipts};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -53,9 +54,11 @@ pub struct Plan {
     /// For `live`: how many sessions to leave open
     #[arg(long, default_value_t = 100_000)]
     sessions: u64,
-    /// For `lifecycle`: where the driver's own sink receives webhooks
+    /// For `lifecycle` and `webhooks`: where the driver's own receiver of webhooks listens
     #[arg(long, default_value = "127.0.0.1:0")]
     sink: SocketAddr,
+    #[command(flatten)]
+    webhooks: Options,
     /// Beside each run, measure single durable store writes in a throw-away store within this
     /// folder; it should be on the disk of the server's data
     #[arg(long)]
@@ -86,6 +89,7 @@ struct Round {
     /// The server's median latency by that of a single store write.
     p50_by_store_write: Option<f64>,
     webhooks: Option<Deliveries>,
+    receipts: Option<Receipts>,
 }
 
 /// The whole run; of each figure the round in the middle.
@@ -101,24 +105,36 @@ struct Report {
     store_write: Option<Figures>,
     p50_by_store_write: Option<f64>,
     webhooks: Option<Deliveries>,
+    receipts: Option<Receipts>,
     memory: Option<Memory>,
     data_bytes: Option<u64>,
     runs: Vec<Round>,
 }
 
-/// Runs a plan and reports it; true if no operation failed and every webhook arrived.
+/// What receives webhooks during a run.
+#[derive(Default)]
+struct Receivers {
+    sink: Option<Sink>,
+    hooks: Option<Hooks>,
+}
+
+/// Runs a plan and reports it; true if no operation failed and every webhook arrived, in order.
 pub async fn run(plan: Plan) -> Result<bool, Failure> {
-    let sink = match plan.scenario {
-        Scenario::Lifecycle => Some(Sink::start(&plan.server, &plan.key, plan.sink).await?),
-        _ => None,
-    };
+    plan.webhooks.check(plan.scenario)?;
+    let mut receivers = Receivers::default();
+    match plan.scenario {
+        Scenario::Lifecycle => receivers.sink = Some(Sink::start(&plan.server, &plan.key, plan.sink).await?),
+        Scenario::Webhooks => {
+            let waits = plan.rate.is_none();
+            receivers.hooks = Some(Hooks::listen(&plan.key, plan.sink, plan.webhooks, waits).await?);
+        }
+        _ => {}
+    }
     let outcome = tokio::select! {
-        outcome = measure(&plan, sink.as_ref()) => outcome,
+        outcome = measure(&plan, &receivers) => outcome,
         _ = tokio::signal::ctrl_c() => Err(Failure::other("ended by Ctrl-C")),
     };
-    if let Some(sink) = &sink
-        && let Err(error) = sink.end(&plan.server).await
-    {
+    if let Err(error) = receivers.end(&plan.server).await {
         complain(&format!("the webhook endpoint could not be removed: {error}"));
     }
     let report = Report::of(&plan, outcome?)?;
@@ -130,8 +146,13 @@ pub async fn run(plan: Plan) -> Result<bool, Failure> {
     Ok(report.runs.iter().all(Round::is_clean))
 }
 
-async fn measure(plan: &Plan, sink: Option<&Sink>) -> Result<Vec<Round>, Failure> {
-    let stock = Stock::prepare(&plan.server, &plan.key, plan.scenario, plan.spread).await?;
+async fn measure(plan: &Plan, receivers: &Receivers) -> Result<Vec<Round>, Failure> {
+    let Receivers { sink, hooks } = receivers;
+    if let Some(hooks) = hooks {
+        hooks.register(&plan.server, plan.connections).await?;
+    }
+    let book = hooks.as_ref().map(|hooks| &hooks.book);
+    let stock = Stock::prepare(&plan.server, &plan.key, plan.scenario, plan.spread, book.cloned()).await?;
     let is_live = plan.scenario == Scenario::Live;
     let course = Course {
         connections: plan.connections,
@@ -140,17 +161,24 @@ async fn measure(plan: &Plan, sink: Option<&Sink>) -> Result<Vec<Round>, Failure
         rate: plan.rate,
         operations: is_live.then_some(plan.sessions),
     };
-    let bare =
-        if plan.no_bare || is_live { None } else { Some(bare::start(&sample(plan, &stock, sink).await?).await?) };
+    let is_compared = !plan.no_bare && !is_live && book.is_none();
+    let bare = if is_compared { Some(bare::start(&sample(plan, &stock, sink.as_ref()).await?).await?) } else { None };
     let bare = bare.as_ref().map(|(_, address)| Server::from(*address));
     let mut rounds = Vec::new();
     for _ in 0..if is_live { 1 } else { plan.runs } {
         if let Some(sink) = sink {
             sink.clear();
         }
+        if let Some(book) = book {
+            book.begin(course.warmup);
+        }
         let vetd = load("vetd", &plan.server, &stock, course).await?;
         let webhooks = match sink {
             Some(sink) => Some(sink.settle(vetd.finished, vetd.began).await),
+            None => None,
+        };
+        let receipts = match book {
+            Some(book) => Some(book.settle(vetd.began).await),
             None => None,
         };
         let vetd = vetd.figures;
@@ -165,7 +193,7 @@ async fn measure(plan: &Plan, sink: Option<&Sink>) -> Result<Vec<Round>, Failure
         // In an open loop the rate is what was asked for.
         let ratio = bare.as_ref().filter(|_| plan.rate.is_none()).map(|bare| vetd.rate / bare.rate);
         let p50_by_store_write = store_write.as_ref().map(|write| vetd.p50_ms / write.p50_ms);
-        rounds.push(Round { vetd, bare, ratio, store_write, p50_by_store_write, webhooks });
+        rounds.push(Round { vetd, bare, ratio, store_write, p50_by_store_write, webhooks, receipts });
     }
     Ok(rounds)
 }
@@ -181,10 +209,22 @@ async fn sample(plan: &Plan, stock: &Arc<Stock>, sink: Option<&Sink>) -> Result<
     Ok(samples)
 }
 
+impl Receivers {
+    /// Removes their endpoints.
+    async fn end(&self, server: &Server) -> Result<(), Failure> {
+        match (&self.sink, &self.hooks) {
+            (Some(sink), _) => sink.end(server).await,
+            (_, Some(hooks)) => hooks.end(server).await,
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Round {
     fn is_clean(&self) -> bool {
         let failed = self.vetd.errors + self.bare.as_ref().map_or(0, |bare| bare.errors);
-        failed == 0 && self.webhooks.as_ref().is_none_or(Deliveries::is_complete)
+        let is_complete = self.webhooks.as_ref().is_none_or(Deliveries::is_complete);
+        failed == 0 && is_complete && self.receipts.as_ref().is_none_or(Receipts::is_complete)
     }
 }
 
@@ -195,6 +235,7 @@ impl Report {
             let all: Vec<&Figures> = runs.iter().filter_map(part).collect();
             median(&all, |figures| figures.rate).map(|middle| (*middle).clone())
         };
+        let receipts: Vec<&Receipts> = runs.iter().filter_map(|run| run.receipts.as_ref()).collect();
         let webhooks: Vec<&Deliveries> = runs.iter().filter_map(|run| run.webhooks.as_ref()).collect();
         Ok(Self {
             scenario: plan.scenario,
@@ -207,6 +248,7 @@ impl Report {
             store_write: figures(|run| run.store_write.as_ref()),
             p50_by_store_write: median(&each(|run| run.p50_by_store_write), |n| *n).copied(),
             webhooks: median(&webhooks, |found| found.whole_lifecycles_per_second).map(|found| (*found).clone()),
+            receipts: median(&receipts, |found| found.per_second).map(|found| (*found).clone()),
             memory: plan.pid.map(process::memory).transpose()?,
             data_bytes: plan.data.as_deref().map(process::folder_bytes).transpose()?,
             runs,
@@ -231,6 +273,9 @@ impl Report {
             }
             if let Some(found) = &run.webhooks {
                 say(&shown(found));
+            }
+            if let Some(found) = &run.receipts {
+                say(&found.line());
             }
         }
         if let Some(ratio) = self.ratio {

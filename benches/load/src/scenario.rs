@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::bare::{Sample, Samples};
 use crate::client::{Client, Message, Reply, Server, bearer};
 use crate::failure::Failure;
+use crate::webhooks::Book;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -32,6 +33,8 @@ pub enum Scenario {
     Mixed,
     /// Create sessions until `--sessions` of them live, and leave them open
     Live,
+    /// Create sessions, with webhooks going to `--endpoints` receivers of the driver's own
+    Webhooks,
 }
 
 /// One kind of request.
@@ -42,6 +45,8 @@ pub enum Call {
     Create,
     /// `GET /v1/sessions/{id}`
     Read,
+    /// `POST /v1/sessions/{id}/cancel`
+    Cancel,
     /// `POST /iframe/api/load`
     Load,
     /// `POST /iframe/api/steps/consent`
@@ -66,6 +71,8 @@ pub struct Stock {
     scenario: Scenario,
     key: HeaderValue,
     known: Vec<Known>,
+    /// For `webhooks`: what has arrived at the driver's receivers.
+    book: Option<Arc<Book>>,
     /// Makes idempotency keys that no other worker and no earlier run has used.
     numbers: AtomicU64,
     run: u128,
@@ -79,12 +86,19 @@ struct Known {
 }
 
 impl Stock {
-    /// Makes the sessions that the scenario needs: `spread` of them for reads and replays.
-    pub async fn prepare(server: &Server, key: &str, scenario: Scenario, spread: u64) -> Result<Arc<Self>, Failure> {
+    /// Makes the sessions that the scenario needs: `spread` of them for reads and replays. For
+    /// `webhooks`, what it makes is noted in `book`.
+    pub async fn prepare(
+        server: &Server,
+        key: &str,
+        scenario: Scenario,
+        spread: u64,
+        book: Option<Arc<Book>>,
+    ) -> Result<Arc<Self>, Failure> {
         const HANDS: u64 = 32;
         #[expect(clippy::disallowed_methods, reason = "tells this run's keys from those of others")]
         let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let mut stock = Self { scenario, key: bearer(key)?, known: Vec::new(), numbers: AtomicU64::new(0), run };
+        let mut stock = Self { scenario, key: bearer(key)?, known: Vec::new(), book, numbers: AtomicU64::new(0), run };
         if matches!(scenario, Scenario::Read | Scenario::Replay | Scenario::Mixed) {
             let hands = HANDS.min(spread);
             let parts = (0..hands).map(|hand| stock.make(server, spread / hands + u64::from(hand < spread % hands)));
@@ -168,6 +182,7 @@ impl Worker {
             Scenario::Mixed => self.create(CREATE).await.map(drop),
             Scenario::Replay => self.replay().await.map(drop),
             Scenario::Lifecycle => self.live_through().await,
+            Scenario::Webhooks => self.notify().await,
         }
     }
 
@@ -205,6 +220,21 @@ impl Worker {
             self.call(call, message).await?;
         }
         Ok(())
+    }
+
+    /// Makes a session and, if it is to have a second event, cancels it.
+    async fn notify(&mut self) -> Result<(), Failure> {
+        let stock = Arc::clone(&self.stock);
+        let book = stock.book.as_ref().ok_or_else(|| Failure::other("no receiver was prepared"))?;
+        let session = text(&self.create(CREATE).await?, "id")?;
+        if book.events() > 1 {
+            let path = format!("{CREATE_PATH}/{session}/cancel");
+            let bearer = stock.key.clone();
+            let message =
+                Message { method: Method::POST, path: &path, bearer, idempotency_key: None, body: Bytes::new() };
+            self.call(Call::Cancel, message).await?;
+        }
+        book.made(session.parse().map_err(Failure::other)?).await
     }
 
     async fn call(&mut self, call: Call, message: Message<'_>) -> Result<Reply, Failure> {

@@ -13,32 +13,31 @@ use axum::routing::post;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use hyper::Method;
 use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::json;
 use tokio::net::TcpListener;
 use vetd_model::EventId;
 use vetd_model::signature::{WebhookSecret, verify_kyc_signature};
 
-use crate::client::{Client, Message, Server, bearer};
+use crate::client::{Client, Server};
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::ledger::age;
 use crate::load::histogram;
 use crate::report::quantile;
-use crate::scenario::text;
 
 /// One delivery in so many has its signature checked: all of them would cost the machine that
 /// is being measured too much.
-const CHECKED: u64 = 32;
+pub const CHECKED: u64 = 32;
 /// In seconds; machines' clocks may differ.
-const TOLERANCE: u64 = 300;
+pub const TOLERANCE: u64 = 300;
 /// How long no webhook may arrive before the others are given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running receiver, registered with the server for every event.
 pub struct Sink {
     key: String,
-    endpoint: String,
+    endpoint: Endpoint,
     seen: Arc<Seen>,
 }
 
@@ -106,18 +105,9 @@ impl Sink {
         let routes = Router::new().route("/", post(receive)).with_state(Arc::clone(&seen));
         tokio::spawn(async move { drop(axum::serve(listener, routes).await) });
 
-        let body = json!({ "url": format!("http://{address}/"), "description": "vetd-load" }).to_string();
-        let message = Message {
-            method: Method::POST,
-            path: "/v1/webhook_endpoints",
-            bearer: bearer(key)?,
-            idempotency_key: None,
-            body: body.into(),
-        };
-        let reply = Client::connect(server).await?.send(message).await?;
-        let refused = |_| Failure::other(format!("no endpoint was made: {}", String::from_utf8_lossy(&reply.body)));
-        let endpoint = text(&reply, "id").map_err(refused)?;
-        *seen.secret.lock() = WebhookSecret::parse(&text(&reply, "secret").map_err(refused)?);
+        let mut client = Client::connect(server).await?;
+        let endpoint = Endpoint::register(&mut client, key, &format!("http://{address}/")).await?;
+        *seen.secret.lock() = Some(endpoint.secret.clone());
         Ok(Self { key: key.to_owned(), endpoint, seen })
     }
 
@@ -145,12 +135,7 @@ impl Sink {
 
     /// Removes the endpoint.
     pub async fn end(&self, server: &Server) -> Result<(), Failure> {
-        let path = format!("/v1/webhook_endpoints/{}", self.endpoint);
-        let bearer = bearer(&self.key)?;
-        let message =
-            Message { method: Method::DELETE, path: &path, bearer, idempotency_key: None, body: Bytes::new() };
-        let status = Client::connect(server).await?.send(message).await?.status;
-        status.is_success().then_some(()).ok_or_else(|| Failure::other(format!("{path} stays: {status}")))
+        self.endpoint.remove(&mut Client::connect(server).await?, &self.key).await
     }
 }
 
@@ -194,25 +179,4 @@ async fn receive(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes)
         tally.duplicates += 1;
     }
     StatusCode::OK
-}
-
-/// The time since an event was made, in microseconds: its identifier begins with that time, in
-/// milliseconds.
-fn age(event: EventId, now: Duration) -> u64 {
-    let made = event.bytes().iter().take(6).fold(0, |millis, byte| millis << 8 | u64::from(*byte));
-    u64::try_from(now.saturating_sub(Duration::from_millis(made)).as_micros()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use vetd_model::Timestamp;
-
-    use super::*;
-
-    #[test]
-    fn an_events_age_counts_from_the_time_in_its_identifier() {
-        let event = EventId::new(Timestamp::from_millis(1_763_800_000_123), [9; 10]);
-        assert_eq!(age(event, Duration::from_millis(1_763_800_000_125)), 2_000);
-        assert_eq!(age(event, Duration::from_millis(1_763_800_000_000)), 0);
-    }
 }

@@ -52,13 +52,24 @@ fn row(name: &str, run: &Value) -> String {
 fn besides(run: &Value) -> String {
     const MIB: f64 = 1024.0 * 1024.0;
     let found = |pointer: &str, divisor: f64| run.pointer(pointer).and_then(Value::as_f64).map(|n| n / divisor);
+    let trouble =
+        |pointer: &str, name: &str| found(pointer, 1.0).filter(|n| *n > 0.0).map(|n| format!("{n:.0} {name}"));
     let facts = [
         found("/p50_by_store_write", 1.0).map(|n| format!("{n:.2} times one store write")),
         found("/store_write/p50_ms", 1.0).map(|n| format!("store write p50 {n:.2} ms")),
         found("/webhooks/whole_lifecycles_per_second", 1.0).map(|n| format!("{n:.0} whole lifecycles/s with webhooks")),
         found("/webhooks/age_p99_ms", 1.0).map(|n| format!("webhooks' age p99 {n:.0} ms")),
+        found("/receipts/per_second", 1.0).map(|n| format!("{n:.0} deliveries/s")),
+        found("/receipts/endpoints", 1.0).map(|n| format!("to {n:.0} endpoints")),
+        found("/receipts/dead_pending", 1.0).map(|n| format!("beside a dead one with {n:.0} pending")),
+        found("/receipts/age_p50_ms", 1.0).map(|n| format!("age p50 {n:.1} ms")),
+        found("/receipts/age_p99_ms", 1.0).map(|n| format!("p99 {n:.1} ms")),
+        found("/receipts/age_p999_ms", 1.0).map(|n| format!("p99.9 {n:.1} ms")),
+        trouble("/receipts/duplicates", "more than once"),
+        trouble("/receipts/missing", "missing"),
+        trouble("/receipts/out_of_order", "out of order"),
         found("/asked_rate", 1.0).map(|n| format!("asked for {n:.0}/s")),
-        found("/vetd/never_begun", 1.0).filter(|n| *n > 0.0).map(|n| format!("{n:.0} never begun")),
+        trouble("/vetd/never_begun", "never begun"),
         found("/memory/rss_kib", 1024.0).map(|n| format!("{n:.0} MiB resident")),
         found("/data_bytes", MIB).map(|n| format!("{n:.0} MiB on disk")),
         found("/recovery/seconds", 1.0).map(|n| format!("first answer {n:.3} s after kill -9")),
@@ -81,6 +92,12 @@ mod tests {
             row("create-1", &run),
             "| create-1 | 1234 | 5000 | 0.247 | 1.50 | 2.25 | 3.00 | 0 | 1.40 times one store write |"
         );
+        let receipts = json!({ "endpoints": 10, "dead_pending": 10_000, "per_second": 4999.6, "age_p50_ms": 4.04,
+            "age_p99_ms": 12.5, "age_p999_ms": 30.25, "duplicates": 2, "missing": 0, "out_of_order": 0 });
+        let expected = "| 5000 deliveries/s; to 10 endpoints; beside a dead one with 10000 pending; age p50 4.0 ms; \
+             p99 12.5 ms; p99.9 30.2 ms; 2 more than once; asked for 500/s |";
+        let line = row("webhooks-dead", &json!({ "receipts": receipts, "asked_rate": 500 }));
+        assert!(line.ends_with(expected), "{line}");
         let run = json!({ "recovery": { "seconds": 0.25, "memory": { "rss_kib": 204_800 } } });
         assert!(row("recover", &run).ends_with("| first answer 0.250 s after kill -9; then 200 MiB resident |"));
     }
