@@ -74,7 +74,7 @@ async fn answer(request: RequestBuilder, what: &str) -> Result<Value, Failure> {
 }
 
 /// An error with its causes; reqwest's own text leaves them out.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let first = error.to_string();
     std::iter::successors(error.source(), |cause| cause.source()).fold(first, |text, cause| format!("{text}: {cause}"))
 }

@@ -1,6 +1,7 @@
 //! The loop that takes connections and serves them over HTTP/1.1, and ends in an orderly way. A
 //! proxy in front speaks whatever else there is to speak.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,18 @@ impl Listener for TcpListener {
         Ok(stream)
     }
 }
+
+/// An extension of a response that is not to be sent: the connection is closed instead.
+#[derive(Debug, Clone, Copy)]
+pub struct HangUp;
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection was closed instead of an answer")
+    }
+}
+
+impl std::error::Error for HangUp {}
 
 /// How connections are served.
 #[derive(Clone)]
@@ -122,7 +135,11 @@ impl Door {
         let stream = Patience::new(stream, Arc::clone(&self.clock), self.limits, turns.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (turn, answer) = (turns.begin(), router.clone().oneshot(request));
-            async move { answer.await.map(|response| response.map(|body| Held::new(body, turn))) }
+            async move {
+                let response = answer.await.unwrap_or_else(|never| match never {});
+                let hang_up = response.extensions().get::<HangUp>().copied();
+                hang_up.map_or_else(|| Ok(response.map(|body| Held::new(body, turn))), Err)
+            }
         });
         let io = TokioIo::new(Wire::new(stream, Arc::clone(&self.clock)));
         let mut builder = Builder::new();

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use vetd_actors::{Clock, Engine, EngineConfig, SystemClock};
 use vetd_storage::Store;
 
-pub use door::{Door, Listener};
+pub use door::{Door, HangUp, Listener};
 pub use patience::Limits;
 pub use signals::Signals;
 
