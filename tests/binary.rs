@@ -101,7 +101,7 @@ async fn listen_registers_itself_prints_what_arrives_and_leaves_nothing_behind()
     listener.address();
     let session = create_session(&address, BOOTSTRAP_KEY).await;
     let (printed, status) = listener.wait();
-    for part in ["verification.created", session["id"].as_str().unwrap(), "#1", "signature ok"] {
+    for part in ["verification.created", session["id"].as_str().unwrap(), "#1", "signature ok, chain ok"] {
         assert!(printed.contains(part), "{printed}");
     }
     assert_eq!(status.code(), Some(0));
@@ -167,7 +167,7 @@ async fn listen_verifies_the_four_events_of_a_plain_success() {
         ("verification.completed", "#4"),
     ]) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(words[1..], [kind, id, sequence, "signature", "ok"], "{printed}");
+        assert_eq!(words[1..], [kind, id, sequence, "signature", "ok,", "chain", "ok"], "{printed}");
     }
     assert_eq!(server.end("TERM").1.code(), Some(0));
 }

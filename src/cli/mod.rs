@@ -82,7 +82,7 @@ enum Command {
     Init(init::InitArgs),
     /// Say what is wrong with this installation and what to do about it
     Doctor(doctor::DoctorArgs),
-    /// Receive webhooks on this machine, check their signatures and print them
+    /// Receive webhooks on this machine, check their signatures and chains, and print them
     Listen(listen::ListenArgs),
     /// Check a data folder that no server is using
     Audit(audit::AuditArgs),

@@ -24,28 +24,28 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// Prints a delivery. As JSON, standard output holds each event that was taken, once, and
-/// standard error the rest.
+/// Prints a delivery.
 ///
 /// # Errors
 /// If standard output is closed or full.
 pub fn print(as_json: bool, now: Timestamp, outcome: &Outcome, event: &Value, body: &[u8]) -> Result<(), Failure> {
     let line = line(now, outcome, event);
-    if !as_json {
-        return out::say(&line);
+    let (output, error) = if as_json { apart(line, outcome, event, body) } else { (Some(line), None) };
+    error.iter().for_each(|line| out::complain(line));
+    output.map_or(Ok(()), |line| out::say(&line))
+}
+
+/// What goes to standard output and to standard error where programs read: each event that was
+/// taken, once, and whatever else is to be said.
+fn apart(line: String, outcome: &Outcome, event: &Value, body: &[u8]) -> (Option<String>, Option<String>) {
+    match outcome {
+        Outcome::Taken { warning, .. } if !event.is_null() => {
+            // Valid JSON holds no raw control characters but those between its parts.
+            let body = String::from_utf8_lossy(body).replace(['\n', '\r'], " ");
+            (Some(body), warning.then_some(line))
+        }
+        _ => (None, Some(line)),
     }
-    let Outcome::Taken { warning, .. } = outcome else {
-        out::complain(&line);
-        return Ok(());
-    };
-    if *warning || event.is_null() {
-        out::complain(&line);
-    }
-    if event.is_null() {
-        return Ok(());
-    }
-    // Valid JSON holds no raw control characters but those between its parts.
-    out::say(&String::from_utf8_lossy(body).replace(['\n', '\r'], " "))
 }
 
 /// Time of day (UTC), type, session, sequence, and what became of it.
@@ -85,5 +85,20 @@ mod tests {
     fn a_body_that_is_no_event_is_one_line_too() {
         let line = line(Timestamp::from_seconds(0), &Outcome::Refused("a\nb".to_owned()), &Value::Null);
         assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["00:00:00", "-", "-", "-", "REFUSED:", "a?b"]);
+    }
+
+    #[test]
+    fn programs_read_each_event_that_was_taken_once() {
+        let event = json!({ "id": "evt_1" });
+        let body = b"{\n\"id\": \"evt_1\"}";
+        let lines = |outcome, event| apart("line".to_owned(), &outcome, event, body);
+        let taken = |warning| Outcome::Taken { note: String::new(), warning };
+        let (body, line) = (Some("{ \"id\": \"evt_1\"}".to_owned()), Some("line".to_owned()));
+        assert_eq!(lines(taken(false), &event), (body.clone(), None));
+        assert_eq!(lines(taken(true), &event), (body, line.clone()));
+        assert_eq!(lines(taken(false), &Value::Null), (None, line.clone()));
+        for outcome in [Outcome::Again, Outcome::NotTaken, Outcome::Refused] {
+            assert_eq!(lines(outcome(String::new()), &event), (None, line.clone()));
+        }
     }
 }
