@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::report::say;
+use crate::webhooks::endpoints;
 
 /// Which runs.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ fn besides(run: &Value) -> String {
         found("/webhooks/whole_lifecycles_per_second", 1.0).map(|n| format!("{n:.0} whole lifecycles/s with webhooks")),
         found("/webhooks/age_p99_ms", 1.0).map(|n| format!("webhooks' age p99 {n:.0} ms")),
         found("/receipts/per_second", 1.0).map(|n| format!("{n:.0} deliveries/s")),
-        found("/receipts/endpoints", 1.0).map(|n| format!("to {n:.0} endpoints")),
+        found("/receipts/endpoints", 1.0).map(|n| format!("to {}", endpoints(n as u64))),
         found("/receipts/dead_pending", 1.0).map(|n| format!("beside a dead one with {n:.0} pending")),
         found("/receipts/age_p50_ms", 1.0).map(|n| format!("age p50 {n:.1} ms")),
         found("/receipts/age_p99_ms", 1.0).map(|n| format!("p99 {n:.1} ms")),

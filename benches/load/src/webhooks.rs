@@ -150,10 +150,10 @@ impl Receipts {
     pub fn line(&self) -> String {
         let dead = self.dead_pending.map(|pending| format!(" beside a dead one with {pending} pending"));
         format!(
-            "          {:.0} deliveries a second to {} endpoint(s){}: {} of {} in {:.1} s, {} missing, {} out of order, {} \
+            "          {:.0} deliveries a second to {}{}: {} of {} in {:.1} s, {} missing, {} out of order, {} \
              more than once, {} refused; age on arrival p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.1} ms",
             self.per_second,
-            self.endpoints,
+            endpoints(self.endpoints as u64),
             dead.unwrap_or_default(),
             self.delivered,
             self.expected,
@@ -304,6 +304,9 @@ impl Hooks {
     /// Removes what was registered, as far as it goes.
     pub async fn end(&self, server: &Server) -> Result<(), Failure> {
         let registered = std::mem::take(&mut *self.registered.lock());
+        if registered.is_empty() {
+            return Ok(());
+        }
         let mut client = Client::connect(server).await?;
         for endpoint in registered {
             if let Err(error) = endpoint.remove(&mut client, &self.key).await {
@@ -312,6 +315,12 @@ impl Hooks {
         }
         Ok(())
     }
+}
+
+/// So many endpoints, in words.
+#[must_use]
+pub fn endpoints(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "endpoint" } else { "endpoints" })
 }
 
 /// A port at this address that refuses connections.
@@ -383,9 +392,9 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "any moment will do")]
         let receipts = book.receipts(&book.page.lock(), Instant::now());
         assert!(receipts.is_complete() && receipts.dead_pending == Some(10));
-        assert!(Receipts { duplicates: 1, ..receipts.clone() }.is_complete(), "at least once is what is promised");
-        assert!(!Receipts { missing: 1, ..receipts.clone() }.is_complete());
-        assert!(!Receipts { out_of_order: 1, ..receipts.clone() }.is_complete());
+        assert!(Receipts { duplicates: 1, ..receipts }.is_complete(), "at least once is what is promised");
+        assert!(!Receipts { missing: 1, ..receipts }.is_complete());
+        assert!(!Receipts { out_of_order: 1, ..receipts }.is_complete());
         assert!(!Receipts { refused: 1, ..receipts }.is_complete());
     }
 
