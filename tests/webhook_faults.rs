@@ -1,6 +1,6 @@
 //! Receivers that fail in every way there is, a disk that fails while attempts are recorded, a
 //! clock that is set back: no event is lost, none comes out of order, none changes.
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
 
 mod common;
 mod faulty_receiver;

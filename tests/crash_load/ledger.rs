@@ -1,7 +1,5 @@
 //! What the server has acknowledged, and what therefore must hold whatever happens to it.
 
-#![allow(dead_code, reason = "a test that loads need not read what was acknowledged")]
-
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
