@@ -110,8 +110,8 @@ impl Engine {
     /// A page of deliveries, newest event first.
     ///
     /// # Errors
-    /// `validation_error` on `endpoint` or `event` if there is no such one, on the cursor if it
-    /// names no delivery, and if the filters match too little among too many; the store's.
+    /// `validation_error` on the cursor if it names no delivery, and if the filters match too
+    /// little among too many; the store's.
     pub async fn deliveries(
         &self,
         realm: Realm,
@@ -125,19 +125,27 @@ impl Engine {
         if let Some(wanted) = endpoint {
             endpoints.retain(|endpoint| endpoint.id == wanted);
         }
-        if let Some(event) = event {
-            return self.deliveries_of(&endpoints, status, realm, event, limit).await;
-        }
         let cursor = cursor.map(|(towards, id)| {
             let unknown = || EngineError::from(Refusal::field(cursor_name(towards), "names no delivery that is kept"));
             let (endpoint, found) = self.event_of(&endpoints, id)?.ok_or_else(unknown)?;
             Ok::<_, EngineError>((towards, found.position, endpoint.id))
         });
-        let query = DeliveryQuery { endpoints: endpoints.clone(), status, cursor: cursor.transpose()?, limit };
+        let cursor = cursor.transpose()?;
+        if let Some(event) = event {
+            endpoints.retain(|endpoint| match cursor {
+                None => true,
+                Some((Towards::Older, _, of)) => endpoint.id < of,
+                Some((Towards::Newer, _, of)) => endpoint.id > of,
+            });
+            let is_back = cursor.is_some_and(|(towards, ..)| towards == Towards::Newer);
+            return self.deliveries_of(&endpoints, status, realm, event, (limit, is_back)).await;
+        }
+        let query = DeliveryQuery { endpoints: endpoints.clone(), status, cursor, limit };
         let page = self.inner.store.delivery_list(query).await.map_err(|error| match error {
             StoreError::TooBroad => {
-                let message = "must be given: without it the filters match too little among too many";
-                EngineError::from(Refusal::field("endpoint", message))
+                let message =
+                    "matches too little among too many deliveries; ask by event or by endpoint, or leave it out";
+                EngineError::from(Refusal::field("status", message))
             }
             error => error.into(),
         })?;
@@ -152,14 +160,14 @@ impl Engine {
         Ok(Page { items, has_more: page.has_more })
     }
 
-    /// The deliveries of one event: at most one an endpoint.
+    /// The deliveries of one event: at most one an endpoint; the last ones if the page goes back.
     async fn deliveries_of(
         &self,
         endpoints: &[Endpoint],
         status: Option<DeliveryStatus>,
         realm: Realm,
         event: EventId,
-        limit: usize,
+        (limit, is_back): (usize, bool),
     ) -> Result<Page<DeliveryView>, EngineError> {
         let Some(found) = self.inner.store.event(realm, event)? else {
             return Ok(Page { items: Vec::new(), has_more: false });
@@ -173,6 +181,9 @@ impl Engine {
         }
         items.sort_by_key(|item| std::cmp::Reverse(item.delivery.endpoint));
         let has_more = items.len() > limit;
+        if is_back {
+            items.drain(..items.len().saturating_sub(limit));
+        }
         items.truncate(limit);
         Ok(Page { items, has_more })
     }

@@ -127,7 +127,11 @@ impl EventFeed {
     pub async fn next(&mut self) -> Result<Vec<PositionedEvent>, EngineError> {
         loop {
             // Before reading, so that what becomes durable meanwhile wakes the wait below.
-            self.durable.borrow_and_update();
+            let durable = *self.durable.borrow_and_update();
+            if durable.saturating_sub(self.read_to) > FEED_PAGE as u64 {
+                // Old pages come without a wait: others want their turn between them.
+                tokio::task::yield_now().await;
+            }
             let page = self.store.events(self.realm, self.read_to, FEED_PAGE)?;
             self.read_to = page.read_to;
             if !page.events.is_empty() {

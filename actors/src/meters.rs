@@ -52,6 +52,12 @@ impl LaneGauge {
     }
 }
 
+impl Drop for LaneGauge {
+    fn drop(&mut self) {
+        self.lanes.lock().remove(&self.endpoint);
+    }
+}
+
 /// Reads the lanes when metrics are asked for.
 struct LaneCollector {
     lanes: Lanes,
@@ -87,7 +93,11 @@ impl LaneCollector {
 impl Collector for LaneCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let now = self.clock.now();
-        let depth = ("webhook_lane_deliveries", "Deliveries that an endpoint's lane has before it", None);
+        let depth = (
+            "webhook_lane_deliveries",
+            "Deliveries that an endpoint's lane has taken up; further events may wait in the store",
+            None,
+        );
         self.family(&mut encoder, depth, |reading| reading.depth as f64)?;
         let age = "How long ago the event was written that waits longest for an endpoint; 0 if none does";
         self.family(&mut encoder, ("webhook_oldest_pending", age, Some(&Unit::Seconds)), |reading| {
@@ -172,11 +182,6 @@ impl Meters {
     /// The gauge of one endpoint's lane.
     pub(crate) fn lane(&self, endpoint: EndpointId) -> LaneGauge {
         LaneGauge { endpoint, lanes: self.lanes.clone() }
-    }
-
-    /// The endpoint is gone.
-    pub(crate) fn forget_lane(&self, endpoint: EndpointId) {
-        self.lanes.lock().remove(&endpoint);
     }
 
     /// An attempt to deliver a webhook has ended.

@@ -198,14 +198,17 @@ impl Endpoint {
         std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret))
     }
 
-    /// The endpoint with a new secret; the one before stays valid for `overlap`.
+    /// The endpoint with a new secret; the one before stays valid for `overlap`. Without an overlap
+    /// every earlier one ends.
     ///
     /// # Errors
     /// `invalid_state` if five earlier secrets are still valid.
     pub fn rotated(&self, secret: WebhookSecret, overlap: Duration, at: Timestamp) -> Result<Self, Refusal> {
         let mut next = self.clone();
         next.previous_secrets.retain(|previous| at < previous.until);
-        if !overlap.is_zero() {
+        if overlap.is_zero() {
+            next.previous_secrets.clear();
+        } else {
             if next.previous_secrets.len() >= PREVIOUS_SECRETS_LIMIT {
                 let message = "Five earlier secrets of this endpoint are still valid; wait until one has ended, \
                                or rotate with overlap_seconds 0.";

@@ -199,6 +199,8 @@ pub enum OnRecord {
     Pending,
     /// As one that is settled.
     Settled,
+    /// Nobody knows: a write of it failed, and may have reached the disk all the same.
+    Unknown,
 }
 
 /// How far an endpoint's events are taken care of.

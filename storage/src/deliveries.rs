@@ -38,7 +38,7 @@ impl Shared {
         let letter = match recorded {
             OnRecord::Pending => keys::DELIVERY,
             OnRecord::Settled => keys::SETTLED,
-            OnRecord::Absent => return Ok(none),
+            OnRecord::Absent | OnRecord::Unknown => return Ok(none),
         };
         let Some(first) = after.checked_add(1) else { return Ok(none) };
         let (first, last) = (keys::delivery(letter, endpoint, first), keys::delivery(letter, endpoint, u64::MAX));
@@ -69,7 +69,7 @@ impl Shared {
     /// One delivery, if it is on record.
     pub(crate) fn delivery(&self, endpoint: EndpointId, position: u64) -> Result<Option<Delivery>, StoreError> {
         let view = self.table.view()?;
-        for letter in [keys::DELIVERY, keys::SETTLED] {
+        for letter in [keys::SETTLED, keys::DELIVERY] {
             let key = keys::delivery(letter, endpoint, position);
             if let Some(value) = view.get(&key)? {
                 let read = delivery::decode(endpoint, position, &value);
@@ -106,9 +106,18 @@ impl Shared {
         }
         let disabled = |id| query.endpoints.iter().any(|endpoint| endpoint.id == id && endpoint.disabled.is_some());
         let (mut items, mut last) = (Vec::with_capacity(query.limit + 1), None);
-        while items.len() <= query.limit
-            && let Some(delivery) = merge.next()?
-        {
+        let mut too_broad = false;
+        while items.len() <= query.limit {
+            let delivery = match merge.next() {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => break,
+                // What was found is a page; the next one goes on behind it.
+                Err(StoreError::TooBroad) if !items.is_empty() => {
+                    too_broad = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let place = Some((delivery.position, delivery.endpoint));
             let repeated = std::mem::replace(&mut last, place) == place;
             let is_wanted = |wanted| delivery.status(disabled(delivery.endpoint)) == wanted;
@@ -116,7 +125,7 @@ impl Shared {
                 items.push(delivery);
             }
         }
-        let has_more = items.len() > query.limit;
+        let has_more = too_broad || items.len() > query.limit;
         items.truncate(query.limit);
         if towards == Towards::Newer {
             items.reverse();
@@ -186,7 +195,8 @@ impl<'a> Merge<'a> {
     }
 
     fn next(&mut self) -> Result<Option<Delivery>, StoreError> {
-        for place in 0..self.sources.len() {
+        // Backwards: what settles meanwhile moves from a later source to an earlier one.
+        for place in (0..self.sources.len()).rev() {
             while self.sources[place].read.is_empty()
                 && let Some(rest) = self.sources[place].rest
             {

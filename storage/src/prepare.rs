@@ -264,7 +264,8 @@ impl Builder<'_> {
             self.remove(keys::delivery(other, endpoint, position));
         }
         let key = keys::delivery(letter, endpoint, position);
-        self.of_endpoint(endpoint, key, delivery::encode(delivery)?, was != stays);
+        let is_new = was != stays && was != OnRecord::Unknown;
+        self.of_endpoint(endpoint, key, delivery::encode(delivery)?, is_new);
         Ok(())
     }
 

@@ -99,16 +99,21 @@ impl LaneState {
         let id = self.endpoint.id;
         let derived = || Delivery::derived(id, position, event.id(), event.session());
         if !self.queue.hurry(position, now) {
-            let recorded = self.context.store.delivery(id, position)?;
+            let recorded = self.known(position)?;
             // What was not read yet comes of itself.
             if recorded.is_some() || position <= self.queue.position() {
                 self.queue.take_up_again(recorded.unwrap_or_else(derived), false, now);
             }
         }
-        Ok(match self.queue.pending(position) {
-            Some(delivery) => delivery.clone(),
-            None => self.context.store.delivery(id, position)?.unwrap_or_else(derived),
-        })
+        Ok(self.known(position)?.unwrap_or_else(derived))
+    }
+
+    /// A delivery as it stands: what is not yet written down, else its record.
+    fn known(&self, position: u64) -> Result<Option<Delivery>, EngineError> {
+        match self.queue.unwritten(position) {
+            Some(delivery) => Ok(Some(delivery.clone())),
+            None => Ok(self.context.store.delivery(self.endpoint.id, position)?),
+        }
     }
 
     /// Returns how many were taken up, and whether there was no room for others.
@@ -118,7 +123,7 @@ impl LaneState {
             if self.queue.len() >= BACKLOG {
                 return Ok((count, true));
             }
-            if let Some(delivery) = self.context.store.delivery(self.endpoint.id, *position)?
+            if let Some(delivery) = self.known(*position)?
                 && matches!(delivery.standing, Standing::Exhausted(_))
             {
                 self.queue.take_up_again(delivery, true, now);

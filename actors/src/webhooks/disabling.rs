@@ -20,14 +20,12 @@ pub(crate) async fn disable(
 ) {
     loop {
         match try_to_disable(&context, &endpoint, reason).await {
-            Ok(Some(endpoint)) => {
-                if lane.send_message(LaneMsg::Changed(Box::new(endpoint))).is_err() {
+            Ok(()) => {
+                if lane.send_message(LaneMsg::Changed).is_err() {
                     tracing::debug!("the lane has ended; it reads its endpoint when it starts");
                 }
                 return;
             }
-            // It is gone.
-            Ok(None) => return,
             // Somebody else has changed it since it was read.
             Err(StoreError::Conflict) => {}
             Err(error) => {
@@ -38,17 +36,12 @@ pub(crate) async fn disable(
     }
 }
 
-/// Returns the endpoint as it stands afterwards.
-async fn try_to_disable(
-    context: &LaneContext,
-    known: &Endpoint,
-    reason: DisabledReason,
-) -> Result<Option<Endpoint>, StoreError> {
-    let Some(stored) = context.store.endpoint(known.realm, known.id)? else { return Ok(None) };
+async fn try_to_disable(context: &LaneContext, known: &Endpoint, reason: DisabledReason) -> Result<(), StoreError> {
+    let Some(stored) = context.store.endpoint(known.realm, known.id)? else { return Ok(()) };
     let endpoint = stored.value;
     let is_another_now = endpoint.url != known.url || endpoint.enabled_at != known.enabled_at;
     if endpoint.disabled.is_some() || is_another_now {
-        return Ok(Some(endpoint));
+        return Ok(());
     }
     let at = context.clock.now();
     let disabled = Disabled { at, reason };
@@ -63,5 +56,5 @@ async fn try_to_disable(
     let writes = vec![Write::Endpoint { revision: stored.revision, endpoint: &next }, Write::Notice(&notice)];
     context.store.commit(Commit { writes, idempotency: None }).await?;
     tracing::warn!(endpoint = %next.id, reason = reason.as_str(), "a webhook endpoint is disabled; its deliveries are held");
-    Ok(Some(next))
+    Ok(())
 }

@@ -29,6 +29,8 @@ const CONCURRENCY: usize = 32;
 const WINDOW: usize = 256;
 /// The most deliveries that a lane holds: beyond it, events wait in the store until it gets on.
 pub(crate) const BACKLOG: usize = 10_000;
+/// How many changed deliveries may wait to be written before nothing more is attempted.
+const UNWRITTEN: usize = 4_096;
 /// How far the clock may go back without anything being done about it.
 const SETBACK: Duration = Duration::from_secs(1);
 /// When something that the store refused is tried again.
@@ -50,9 +52,14 @@ pub(crate) enum LaneMsg {
     /// again.
     Alarm(Timestamp),
     /// An attempt has ended.
-    Ended { position: u64, ended: Ended },
-    /// The endpoint's settings have changed.
-    Changed(Box<Endpoint>),
+    Ended {
+        position: u64,
+        /// The endpoint as it was when the attempt began.
+        of: Arc<Endpoint>,
+        ended: Ended,
+    },
+    /// The endpoint's settings have changed: the lane reads them, so that no message can be stale.
+    Changed,
     /// Somebody wants deliveries made that are not due.
     Ask(Box<Ask>),
     /// What was written down, or could not be.
@@ -133,12 +140,15 @@ impl Actor for Lane {
         match message {
             LaneMsg::Wake => state.woken.store(false, Relaxed),
             LaneMsg::Alarm(_) => {}
-            LaneMsg::Ended { position, ended } => state.note(&myself, position, ended, now),
-            LaneMsg::Changed(endpoint) => state.take_over(*endpoint, now),
+            LaneMsg::Ended { position, of, ended } => state.note(&myself, position, &of, ended, now),
+            LaneMsg::Changed => state.look_at_the_endpoint(&myself, now),
             LaneMsg::Ask(ask) => state.asks.push_back(*ask),
             LaneMsg::Written { write, outcome } => state.note_written(write, outcome, now),
         }
-        state.read_ahead(now)?;
+        if let Err(error) = state.read_ahead(now) {
+            tracing::warn!(endpoint = %state.endpoint.id, %error, "events could not be read for webhooks; tried again");
+            state.writing.put_off(now.after(TRY_AGAIN));
+        }
         state.attempt_due(&myself, now);
         state.write_down(&myself, now);
         let next = state.next_alarm(now);
@@ -193,6 +203,25 @@ impl LaneState {
         self.disabling || self.endpoint.disabled.is_some()
     }
 
+    /// Takes over the endpoint as it stands.
+    fn look_at_the_endpoint(&mut self, myself: &ActorRef<LaneMsg>, now: Timestamp) {
+        match self.context.store.endpoint(self.endpoint.realm, self.endpoint.id) {
+            Ok(Some(stored)) => self.take_over(stored.value, now),
+            // The dispatcher ends the lane.
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(endpoint = %self.endpoint.id, %error, "a webhook endpoint could not be read; tried again");
+                let (clock, lane) = (Arc::clone(&self.context.clock), myself.clone());
+                tokio::spawn(async move {
+                    clock.sleep(TRY_AGAIN).await;
+                    if lane.send_message(LaneMsg::Changed).is_err() {
+                        tracing::debug!("the lane has ended; the next one reads its endpoint");
+                    }
+                });
+            }
+        }
+    }
+
     fn take_over(&mut self, endpoint: Endpoint, now: Timestamp) {
         if self.endpoint.disabled.is_some() && endpoint.disabled.is_none() {
             self.queue.begin_anew(now);
@@ -205,30 +234,44 @@ impl LaneState {
             self.breaker = Breaker::default();
             self.disabling = false;
         }
+        if endpoint.url != self.endpoint.url {
+            self.failing = None;
+        }
+        if endpoint.events != self.endpoint.events {
+            // What was passed over before the change stays passed over.
+            self.writing.hurry();
+        }
         self.queue.set_ordering(endpoint.ordering, now);
         self.endpoint = Arc::new(endpoint);
     }
 
-    fn note(&mut self, myself: &ActorRef<LaneMsg>, position: u64, ended: Ended, now: Timestamp) {
+    fn note(&mut self, myself: &ActorRef<LaneMsg>, position: u64, of: &Endpoint, ended: Ended, now: Timestamp) {
         let (attempt, retry_after) = match ended {
             Ended::Attempt { attempt, retry_after } => (attempt, retry_after),
             Ended::NoEvent => return self.queue.vanished(position, now),
             Ended::NotMade => return self.queue.put_off(position, now.after(TRY_AGAIN)),
         };
         self.context.meters.attempted(&attempt);
+        // What came of another address, or from before it was enabled, says nothing of it now.
+        let is_the_same = of.url == self.endpoint.url && of.enabled_at == self.endpoint.enabled_at;
         if attempt.succeeded() {
-            self.breaker.succeeded();
-            self.failing = None;
+            if is_the_same {
+                self.breaker.succeeded();
+                self.failing = None;
+            }
             return self.queue.delivered(position, attempt, now);
         }
-        self.breaker.failed(now);
-        let failing = Failing::one_more(self.failing, now);
-        self.failing = Some(failing);
         let gone = attempt.says_gone();
         if !self.queue.failed(position, attempt, retry_after, now, Entropy.thousandth()) {
             self.context.meters.webhooks_exhausted.inc();
             tracing::warn!(endpoint = %self.endpoint.id, position, "a webhook delivery is exhausted");
         }
+        if !is_the_same {
+            return;
+        }
+        self.breaker.failed(now);
+        let failing = Failing::one_more(self.failing, now);
+        self.failing = Some(failing);
         if gone {
             self.disable(myself, DisabledReason::Gone);
         } else if failing.is_hopeless() {
@@ -246,6 +289,7 @@ impl LaneState {
     fn read_ahead(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let durable = *self.context.store.durable_position().borrow();
         while !self.is_paused()
+            && self.queue.changed() < UNWRITTEN
             && self.queue.unrecorded() < WINDOW
             && self.queue.len() < BACKLOG
             && self.queue.position() < durable
@@ -264,7 +308,7 @@ impl LaneState {
     /// How many attempts may be under way.
     fn room(&self, now: Timestamp) -> usize {
         match self.breaker.state(now) {
-            _ if self.is_paused() => 0,
+            _ if self.is_paused() || self.queue.changed() >= UNWRITTEN => 0,
             BreakerState::Closed => CONCURRENCY,
             BreakerState::HalfOpen => 1,
             BreakerState::Open => 0,
@@ -281,7 +325,7 @@ impl LaneState {
             tokio::spawn(async move {
                 let Taken { position, event, logged } = taken;
                 let ended = attempt(&context, &endpoint, event, logged).await;
-                if lane.send_message(LaneMsg::Ended { position, ended }).is_err() {
+                if lane.send_message(LaneMsg::Ended { position, of: endpoint, ended }).is_err() {
                     tracing::debug!("the lane has stopped; what has no recorded end is sent again");
                 }
             });

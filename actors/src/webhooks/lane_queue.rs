@@ -290,15 +290,16 @@ impl LaneQueue {
     /// Everything begins anew, with a fresh schedule: the endpoint was enabled.
     pub(crate) fn begin_anew(&mut self, now: Timestamp) {
         let positions: Vec<u64> = self.items.keys().copied().collect();
+        self.due.clear();
         for position in positions {
             let Some(item) = self.items.get_mut(&position) else { continue };
             item.failures = 0;
             item.head_since = item.in_flight.then_some(now);
-            if !item.in_flight && self.is_free(position) {
-                self.due.retain(|(_, due)| *due != position);
+            let (waits, is_recorded) = (!item.in_flight, item.is_recorded());
+            if waits && self.is_free(position) {
                 self.due.insert((now, position));
             }
-            if self.items.get(&position).is_some_and(Item::is_recorded) {
+            if is_recorded {
                 self.record_as_it_is(position, now);
             }
         }
@@ -360,6 +361,8 @@ impl LaneQueue {
             self.in_flight -= 1;
         }
         self.unrecorded.remove(&position);
+        // It was taken up from its record: its event is still to be read.
+        self.note_settled(position);
         if let Some(session) = item.session
             && let Some(positions) = self.sessions.get_mut(&session)
         {
@@ -413,8 +416,8 @@ impl LaneQueue {
         self.items.first_key_value().map(|(_, item)| item.event)
     }
 
-    /// A pending delivery as it stands. `None` if it is not here.
-    pub(crate) fn pending(&self, position: u64) -> Option<&Delivery> {
+    /// A delivery that has changed since the last write, as it stands.
+    pub(crate) fn unwritten(&self, position: u64) -> Option<&Delivery> {
         self.changes.get(&position)?.delivery.as_ref()
     }
 
@@ -452,9 +455,11 @@ impl LaneQueue {
         std::mem::take(&mut self.changes)
     }
 
-    /// Gives back what could not be written; later changes win, and keep what it had not written.
+    /// Gives back what could not be written, or was and nobody knows; later changes win, and keep
+    /// what it had not written.
     pub(crate) fn give_back(&mut self, changes: BTreeMap<u64, Change>) {
         for (position, mut earlier) in changes {
+            earlier.was = OnRecord::Unknown;
             if let Some(later) = self.changes.remove(&position) {
                 earlier.delivery = later.delivery;
                 earlier.attempts.extend(later.attempts);

@@ -163,7 +163,6 @@ impl Actor for Dispatcher {
             DispatcherMsg::Removed(id) => {
                 state.away.remove(&id);
                 if let Some(running) = state.lanes.remove(&id) {
-                    state.context.meters.forget_lane(id);
                     running.lane.stop(None);
                 }
             }
@@ -203,7 +202,7 @@ impl DispatcherState {
         let (realm, id) = (endpoint.realm, endpoint.id);
         self.away.remove(&id);
         if let Some(running) = self.lanes.get(&id) {
-            return tell(&running.lane, LaneMsg::Changed(Box::new(endpoint)));
+            return tell(&running.lane, LaneMsg::Changed);
         }
         // It wakes itself once.
         let woken = Arc::new(AtomicBool::new(true));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
+use tokio::sync::Semaphore;
 use vetd_model::address::WebhookTargets;
 use vetd_model::delivery::{ANSWER_KEPT, Attempt, Fault, Outcome};
 use vetd_model::notice::Logged;
@@ -20,6 +21,8 @@ use crate::webhooks::target::{GuardedResolver, NoOpenAddress};
 
 /// How long a receiver has for its whole answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// Names looked up at the same time.
+const LOOKUPS: usize = 64;
 const USER_AGENT: &str = "KYC-Webhooks/1.0";
 
 /// How it ended when a delivery was due.
@@ -46,20 +49,22 @@ pub(crate) struct Sender {
     live: Client,
 }
 
-fn client(targets: &WebhookTargets, mode: Mode) -> Result<Client, EngineError> {
+fn client(targets: &WebhookTargets, mode: Mode, lookups: &Arc<Semaphore>) -> Result<Client, EngineError> {
     Client::builder()
         .user_agent(USER_AGENT)
         .timeout(TIME_LIMIT)
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .dns_resolver(GuardedResolver { targets: targets.clone(), mode })
+        .dns_resolver(GuardedResolver { targets: targets.clone(), mode, lookups: Arc::clone(lookups) })
         .build()
         .map_err(|error| EngineError::internal(format!("no HTTP client: {error}")))
 }
 
 impl Sender {
     pub(crate) fn new(targets: WebhookTargets) -> Result<Self, EngineError> {
-        Ok(Self { test: client(&targets, Mode::Test)?, live: client(&targets, Mode::Live)?, targets })
+        let lookups = Arc::new(Semaphore::new(LOOKUPS));
+        let of = |mode| client(&targets, mode, &lookups);
+        Ok(Self { test: of(Mode::Test)?, live: of(Mode::Live)?, targets })
     }
 
     /// Sends `body`, the envelope of `event`, at `now`. Also returns the receiver's `Retry-After`.

@@ -1,9 +1,11 @@
 //! Names are resolved once, by us, and only addresses that the rule admits are handed on: what was
 //! judged is what is connected to, whatever the name says a moment later.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 use vetd_model::Mode;
 use vetd_model::address::WebhookTargets;
 
@@ -12,6 +14,9 @@ use vetd_model::address::WebhookTargets;
 pub(crate) struct GuardedResolver {
     pub(crate) targets: WebhookTargets,
     pub(crate) mode: Mode,
+    /// Bounds the threads that wait for name servers: one that never answers holds its thread for
+    /// longer than its attempt, and lists need threads of the same kind.
+    pub(crate) lookups: Arc<Semaphore>,
 }
 
 /// Every address of a name is closed.
@@ -30,7 +35,12 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let permit = Arc::clone(&guard.lookups).acquire_owned().await?;
+            let look_up = move || {
+                let _until_it_ends = permit;
+                (name.as_str(), 0).to_socket_addrs()
+            };
+            let found = tokio::task::spawn_blocking(look_up).await??;
             Ok(Box::new(guard.open(found)?.into_iter()) as Addrs)
         })
     }
@@ -41,7 +51,8 @@ mod tests {
     use super::*;
 
     fn guard(allowed: &str, test_loopback: bool, mode: Mode) -> GuardedResolver {
-        GuardedResolver { targets: WebhookTargets::new(allowed.parse().unwrap(), test_loopback), mode }
+        let targets = WebhookTargets::new(allowed.parse().unwrap(), test_loopback);
+        GuardedResolver { targets, mode, lookups: Arc::new(Semaphore::new(1)) }
     }
 
     #[tokio::test]

@@ -31,11 +31,23 @@ pub(crate) struct Writing {
     under_way: bool,
     mark: u64,
     again: Option<Timestamp>,
+    /// Whether the mark is written though little has changed.
+    hurried: bool,
 }
 
 impl Writing {
     pub(crate) const fn new(mark: u64) -> Self {
-        Self { under_way: false, mark, again: None }
+        Self { under_way: false, mark, again: None, hurried: false }
+    }
+
+    /// Nothing is written before this time: the store is away.
+    pub(crate) const fn put_off(&mut self, until: Timestamp) {
+        self.again = Some(until);
+    }
+
+    /// The mark is written with the next write, which comes soon.
+    pub(crate) const fn hurry(&mut self) {
+        self.hurried = true;
     }
 
     /// When a write that failed is tried again.
@@ -54,9 +66,11 @@ impl LaneState {
         }
         let promise = self.next_ask(now);
         let mark = self.queue.mark();
-        if promise.is_none() && self.queue.changed() == 0 && mark < self.writing.mark + FOREIGN_EVERY {
+        let is_far = mark >= self.writing.mark + if self.writing.hurried { 1 } else { FOREIGN_EVERY };
+        if promise.is_none() && self.queue.changed() == 0 && !is_far {
             return;
         }
+        self.writing.hurried = false;
         let write = WriteDown { changes: self.queue.take_changes(), mark, promise };
         let commit = self.commit(&write);
         let lane = myself.clone();
