@@ -249,7 +249,7 @@ mod tests {
         for (index, place) in places {
             assert_eq!(chains.take(&events[index]), Ok(place));
         }
-        assert_eq!(chains.take(&events[4]), Ok(Place::Late(8)));
+        assert_eq!(chains.take(&events[4]), Ok(Place::Again));
         assert_eq!(Place::Gap(4, 6).to_string(), "WARNING: #4 to #6 did not come");
         assert_eq!(Place::Gap(4, 4).to_string(), "WARNING: #4 did not come");
     }

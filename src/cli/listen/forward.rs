@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use url::Url;
+use url::{Host, Url};
 
 use crate::cli::registration::causes;
 use crate::failure::Failure;
@@ -24,11 +24,20 @@ impl Forward {
     /// Deliveries go on to this address.
     ///
     /// # Errors
-    /// If it is not an http or https URL.
-    pub fn to(target: &str) -> Result<Self, Failure> {
+    /// If it is not an http or https URL, or leads back here, to `own_port` of this machine.
+    pub fn to(target: &str, own_port: u16) -> Result<Self, Failure> {
         let target = Url::parse(target).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let wrong = "--forward must be an http or https address, such as http://127.0.0.1:3000/webhooks";
         let target = target.ok_or_else(|| Failure::configuration(wrong))?;
+        let is_here = match target.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if is_here && target.port_or_known_default() == Some(own_port) {
+            return Err(Failure::configuration("--forward leads back to vetd listen itself; give another port"));
+        }
         // A proxy of the environment cannot reach this machine. A redirect is an answer like any
         // other: the sender does not follow it either.
         let client = Client::builder().timeout(PATIENCE).no_proxy().redirect(Policy::none()).build();
@@ -61,13 +70,27 @@ mod tests {
     use crate::failure::Kind;
 
     #[test]
-    fn only_http_and_https_addresses_are_forwarded_to() {
-        for right in ["http://127.0.0.1:3000/webhooks", "https://localhost/"] {
-            assert!(Forward::to(right).is_ok(), "{right}");
+    fn only_http_and_https_addresses_elsewhere_are_forwarded_to() {
+        for right in ["http://127.0.0.1:3000/webhooks", "https://localhost/", "http://example.com:4242/"] {
+            assert!(Forward::to(right, 4242).is_ok(), "{right}");
         }
-        for wrong in ["", "127.0.0.1:3000", "localhost:3000", "/webhooks", "ftp://127.0.0.1/", "unix:/tmp/x", "http://"]
-        {
-            assert_eq!(Forward::to(wrong).err().map(|failure| failure.kind), Some(Kind::Configuration), "{wrong}");
+        for wrong in [
+            "",
+            "127.0.0.1:3000",
+            "localhost:3000",
+            "/webhooks",
+            "ftp://127.0.0.1/",
+            "unix:/tmp/x",
+            "http://",
+            "http://localhost:4242/",
+            "http://127.1:4242/",
+            "http://[::1]:4242/x",
+        ] {
+            assert_eq!(
+                Forward::to(wrong, 4242).err().map(|failure| failure.kind),
+                Some(Kind::Configuration),
+                "{wrong}"
+            );
         }
     }
 }

@@ -59,7 +59,6 @@ pub struct ListenArgs {
     fail: Option<Plan>,
     /// Close the connection without an answer instead of taking a delivery: the first COUNT, or all
     #[arg(long, value_name = "COUNT", num_args = 0..=1, value_parser = clap::value_parser!(u64).range(1..))]
-    #[expect(clippy::option_option, reason = "how clap tells a flag without its value")]
     drop: Option<Option<u64>>,
     /// Hold each answer back for this time (500ms, 12s, 2m)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -76,7 +75,7 @@ impl ListenArgs {
 
 /// Receives until a signal or `--count` ends it.
 pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
-    let forward = args.forward.as_deref().map(Forward::to).transpose()?;
+    let forward = args.forward.as_deref().map(|target| Forward::to(target, args.port)).transpose()?;
     let mut signals = Signals::listen()?;
     let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port))).await?;
     let listening = listener.local_addr().map_err(|error| Failure::listen(error.to_string()))?;
