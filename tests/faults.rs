@@ -99,6 +99,23 @@ impl Run {
         tokio::time::timeout(PATIENCE, patient).await.expect("a delivery that has to come did not")
     }
 
+    /// Waits until how the deliveries went is on record: from here on nothing more is written.
+    async fn written_down(&mut self, hook: &Value) {
+        let endpoint = text(&hook["id"]).parse().unwrap();
+        let patient = async {
+            while self.app().store.mark(endpoint).map(|mark| mark.position) != Ok(self.app().position()) {
+                self.recover().await;
+                let mut position = self.app().store.durable_position();
+                let changed = tokio::time::timeout(Duration::from_millis(20), position.changed()).await;
+                // A write that failed is tried again once its time has come.
+                if changed.is_err() && self.fired.load(Ordering::SeqCst) {
+                    self.app().clock.advance(Duration::from_secs(6));
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, patient).await.expect("the deliveries are never on record");
+    }
+
     /// Waits until the session is completed.
     async fn completed(&mut self, session: &Value) {
         let path = format!("/v1/sessions/{}", text(&session["id"]));
@@ -121,7 +138,7 @@ impl Run {
 async fn lives_on(at: WriteStage, nth: u32) -> bool {
     let app = TestApp::start().await;
     let mut receiver = Receiver::start().await;
-    app.post("/v1/webhook_endpoints", json!({ "url": receiver.url })).await.expect(StatusCode::CREATED);
+    let hook = app.post("/v1/webhook_endpoints", json!({ "url": receiver.url })).await.expect(StatusCode::CREATED);
     let key = app.key.clone();
     let mut run = Run::failing(app, at, nth);
 
@@ -144,8 +161,7 @@ async fn lives_on(at: WriteStage, nth: u32) -> bool {
         assert!(sequence == 1 || seen.contains(&(sequence - 1)), "{sequence} before its predecessor");
         seen.insert(sequence);
     }
-    // The store may end once all is done and nobody asks any more.
-    run.recover().await;
+    run.written_down(&hook).await;
     let Run { app, fired, answers, .. } = run;
     let app = app.unwrap();
     app.heal_disk();
