@@ -415,10 +415,8 @@ pub trait Store: Send + Sync + 'static {
     fn delivery_list(&self, query: DeliveryQuery) -> BoxFuture<'_, Result<Page<Delivery>, StoreError>>;
 
     /// Deletes what has had its time, a bounded batch in a commit: idempotency records of days
-    /// gone by, deliveries whose endpoint is gone, deliveries that are exhausted
-    /// ([`Delivery::head_since`] without [`Delivery::due`]) and became the first of their session
-    /// more than 30 days ago, and events that were written more than `keep_events` ago. Returns how
-    /// many records went.
+    /// gone by, deliveries whose endpoint is gone, and events that were written more than
+    /// `keep_events` ago with their settled deliveries and attempts. Returns how many records went.
     fn sweep(&self, now: Timestamp, keep_events: Duration) -> BoxFuture<'_, Result<usize, StoreError>>;
 
     /// Takes a backup of the store as it goes on being written, begun at `at`: hands a stream of
