@@ -12,16 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crash_load::server::{a_while, command, kill, sound, start};
 use crash_load::{Load, Up};
-use program::{Program, serve_with_key};
+use program::Program;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::JoinSet;
 use vetd_model::event::EventKind;
 use vetd_model::{Mode, Realm, SessionId, WorkspaceId};
-use vetd_storage::{AuditReport, SledStore, Store, StoreOptions, audit};
+use vetd_storage::{SledStore, Store, StoreOptions};
 
 const KILLS: u32 = 24;
 const WORKERS: u64 = 24;
@@ -92,43 +93,6 @@ async fn a_server_killed_at_random_moments_loses_nothing_and_does_nothing_twice(
         report.sessions, report.events
     );
     assert!(cut_off > 0 && replayed > 0 && expired > 0, "the load met no crash at all");
-}
-
-fn command(data: &Path, offset: u64) -> std::process::Command {
-    let mut command = serve_with_key(data);
-    command.env("VETD_CLOCK_OFFSET", offset.to_string()).env("VETD_LOG", "error");
-    // Each start has another port, and links in replayed answers must not change with it.
-    command.env("VETD_PUBLIC_URL", "https://verify.example.com");
-    command
-}
-
-fn start(data: &Path, offset: u64, up: &watch::Sender<Up>) -> Program {
-    block_in_place(|| {
-        let mut server = Program::start(command(data, offset));
-        Up::now(up, Some(server.address()));
-        server
-    })
-}
-
-fn kill(server: Program, up: &watch::Sender<Up>) {
-    // First, so that whoever is not answered from here on knows why.
-    Up::now(up, None);
-    block_in_place(|| server.kill());
-}
-
-#[expect(clippy::disallowed_methods, reason = "a random moment of another process's life")]
-async fn a_while(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-}
-
-/// Audits the store of a server that does not run.
-fn sound(data: &Path) -> AuditReport {
-    block_in_place(|| {
-        let store = SledStore::open(StoreOptions::new(data)).unwrap();
-        let report = audit(&store);
-        assert!(report.is_sound(), "the store is not sound: {:#?}", report.violations);
-        report
-    })
 }
 
 /// Reads some of the acknowledged sessions while the load goes on.

@@ -8,21 +8,21 @@ mod program;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crash_load::server::{a_while, command, kill, start};
 use crash_load::{Load, Up};
 use faulty_receiver::promise::expected;
 use faulty_receiver::{Answer, FaultyReceiver};
-use program::{BOOTSTRAP_KEY, Program, serve_with_key};
+use program::{BOOTSTRAP_KEY, Program};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::JoinSet;
 use vetd_model::delivery::Standing;
 use vetd_model::{EndpointId, Mode, Realm, WorkspaceId};
 use vetd_storage::{OnRecord, SledStore, Store, StoreOptions, audit};
@@ -59,12 +59,12 @@ async fn a_server_killed_at_random_moments_delivers_everything_in_order() {
     }
 
     for _ in 0..KILLS {
-        moment(rng.random_range(50..400)).await;
+        a_while(rng.random_range(50..400)).await;
         kill(server, &up);
         if rng.random_bool(0.25) {
             // Killed before it has recovered.
             let early = Program::start(command(dir.path(), offset));
-            moment(rng.random_range(5..120)).await;
+            a_while(rng.random_range(5..120)).await;
             early.kill();
         }
         // Retries that were to come by now come at the start.
@@ -113,33 +113,6 @@ async fn make_hooks(load: &Load, rng: &mut StdRng) -> Vec<Hook> {
     hooks
 }
 
-fn command(data: &Path, offset: u64) -> Command {
-    let mut command = serve_with_key(data);
-    command.env("VETD_CLOCK_OFFSET", offset.to_string()).env("VETD_LOG", "error");
-    // Each start has another port, and links in replayed answers must not change with it.
-    command.env("VETD_PUBLIC_URL", "https://verify.example.com");
-    command
-}
-
-fn start(data: &Path, offset: u64, up: &watch::Sender<Up>) -> Program {
-    block_in_place(|| {
-        let mut server = Program::start(command(data, offset));
-        Up::now(up, Some(server.address()));
-        server
-    })
-}
-
-fn kill(server: Program, up: &watch::Sender<Up>) {
-    // First, so that whoever is not answered from here on knows why.
-    Up::now(up, None);
-    block_in_place(|| server.kill());
-}
-
-#[expect(clippy::disallowed_methods, reason = "a random moment of another process's life")]
-async fn moment(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-}
-
 /// Waits until no session lives and no delivery is pending.
 async fn all_is_over(load: &Load, hooks: &[Hook]) {
     let lists =
@@ -148,7 +121,7 @@ async fn all_is_over(load: &Load, hooks: &[Hook]) {
     for list in lists.into_iter().chain([pending]) {
         let over = async {
             while load.read(&list).await["data"] != json!([]) {
-                moment(20).await;
+                a_while(20).await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, over).await;

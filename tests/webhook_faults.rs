@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use common::faulty_disk::FULL;
 use common::steps::{HOUR, consent};
-use common::{NOON, TestApp, person, text};
+use common::{NOON, TestApp, person, text, until};
 use faulty_receiver::promise::{Expected, expected};
 use faulty_receiver::{Answer, FaultyReceiver};
 use futures::future::{join_all, select_all};
@@ -29,7 +29,6 @@ use vetd_model::{EndpointId, Mode, Realm, Timestamp, WorkspaceId};
 use vetd_storage::{OnRecord, Store, WriteStage};
 
 const REALM: Realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a sender waits for a whole answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
@@ -71,16 +70,6 @@ async fn endpoint(app: &TestApp, body: Value) -> EndpointId {
 
 fn records(app: &TestApp, endpoint: EndpointId, standing: OnRecord) -> Vec<Delivery> {
     app.store.deliveries(endpoint, standing, 0, 100_000).unwrap().deliveries
-}
-
-/// Waits for something that comes without the clock's help.
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let patient = async {
-        while !holds() {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, patient).await.is_ok(), "it never came to this: {what}");
 }
 
 /// The time of the next attempt, once this first one is on record as failed.

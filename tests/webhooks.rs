@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{NOON, TestApp, config, text};
+use common::{NOON, TestApp, config, text, until};
 use futures::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
 use receiver::{Delivery as Arrival, Receiver};
@@ -42,16 +42,6 @@ fn due(app: &TestApp, endpoint: &Value) -> Option<Timestamp> {
         Standing::Due(at) => Some(at),
         _ => None,
     }
-}
-
-/// Waits for something that comes without the clock's help.
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let patient = async {
-        while !holds() {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, patient).await.is_ok(), "it never came to this: {what}");
 }
 
 async fn failures(app: &TestApp, endpoint: &Value, count: u32) {

@@ -42,12 +42,6 @@ impl DeliveryView {
         }
     }
 
-    /// Names it.
-    #[must_use]
-    pub fn id(&self) -> DeliveryId {
-        self.delivery.id()
-    }
-
     /// The delivery as the tenant reads it.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -89,6 +83,21 @@ impl DeliveryDetail {
     }
 }
 
+/// Which deliveries a list holds. Every filter that is set must hold.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryFilter {
+    /// To which endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// By status.
+    pub status: Option<DeliveryStatus>,
+    /// Of which event.
+    pub event: Option<EventId>,
+    /// Where the page begins: past this delivery.
+    pub cursor: Option<(Towards, DeliveryId)>,
+    /// The most items on the page, 1 to 100.
+    pub limit: usize,
+}
+
 /// What came of a recovery.
 #[derive(Debug, Clone, Copy)]
 pub struct Recovered {
@@ -112,15 +121,8 @@ impl Engine {
     /// # Errors
     /// `validation_error` on the cursor if it names no delivery, and if the filters match too
     /// little among too many; the store's.
-    pub async fn deliveries(
-        &self,
-        realm: Realm,
-        endpoint: Option<EndpointId>,
-        status: Option<DeliveryStatus>,
-        event: Option<EventId>,
-        cursor: Option<(Towards, DeliveryId)>,
-        limit: usize,
-    ) -> Result<Page<DeliveryView>, EngineError> {
+    pub async fn deliveries(&self, realm: Realm, filter: DeliveryFilter) -> Result<Page<DeliveryView>, EngineError> {
+        let DeliveryFilter { endpoint, status, event, cursor, limit } = filter;
         let mut endpoints = self.endpoints(realm)?;
         if let Some(wanted) = endpoint {
             endpoints.retain(|endpoint| endpoint.id == wanted);
@@ -132,13 +134,8 @@ impl Engine {
         });
         let cursor = cursor.transpose()?;
         if let Some(event) = event {
-            endpoints.retain(|endpoint| match cursor {
-                None => true,
-                Some((Towards::Older, _, of)) => endpoint.id < of,
-                Some((Towards::Newer, _, of)) => endpoint.id > of,
-            });
-            let is_back = cursor.is_some_and(|(towards, ..)| towards == Towards::Newer);
-            return self.deliveries_of(&endpoints, status, realm, event, (limit, is_back)).await;
+            let past = cursor.map(|(towards, _, of)| (towards, of));
+            return self.deliveries_of(&endpoints, self.inner.store.event(realm, event)?, status, past, limit);
         }
         let query = DeliveryQuery { endpoints: endpoints.clone(), status, cursor, limit };
         let page = self.inner.store.delivery_list(query).await.map_err(|error| match error {
@@ -160,32 +157,36 @@ impl Engine {
         Ok(Page { items, has_more: page.has_more })
     }
 
-    /// The deliveries of one event: at most one an endpoint; the last ones if the page goes back.
-    async fn deliveries_of(
+    /// The deliveries of one event: at most one an endpoint, newest endpoint first.
+    fn deliveries_of(
         &self,
         endpoints: &[Endpoint],
+        event: Option<PositionedEvent>,
         status: Option<DeliveryStatus>,
-        realm: Realm,
-        event: EventId,
-        (limit, is_back): (usize, bool),
+        past: Option<(Towards, EndpointId)>,
+        limit: usize,
     ) -> Result<Page<DeliveryView>, EngineError> {
-        let Some(found) = self.inner.store.event(realm, event)? else {
-            return Ok(Page { items: Vec::new(), has_more: false });
-        };
+        let Some(found) = event else { return Ok(Page { items: Vec::new(), has_more: false }) };
         let mut items = Vec::new();
         for endpoint in endpoints {
-            let Some(delivery) = self.standing(endpoint, &found)? else { continue };
-            if status.is_none_or(|wanted| delivery.status(endpoint.disabled.is_some()) == wanted) {
-                items.push(DeliveryView::new(endpoint, delivery, &found.event));
-            }
+            let is_past = past.is_none_or(|(towards, of)| match towards {
+                Towards::Older => endpoint.id < of,
+                Towards::Newer => endpoint.id > of,
+            });
+            let delivery = if is_past { self.standing(endpoint, &found)? } else { None };
+            let wanted = |delivery: &Delivery| {
+                status.is_none_or(|wanted| delivery.status(endpoint.disabled.is_some()) == wanted)
+            };
+            items.extend(delivery.filter(wanted).map(|delivery| DeliveryView::new(endpoint, delivery, &found.event)));
         }
         items.sort_by_key(|item| std::cmp::Reverse(item.delivery.endpoint));
-        let has_more = items.len() > limit;
-        if is_back {
-            items.drain(..items.len().saturating_sub(limit));
+        let beyond = items.len().saturating_sub(limit);
+        if matches!(past, Some((Towards::Newer, _))) {
+            // A page that goes back holds what is nearest to where it began.
+            items.drain(..beyond);
         }
         items.truncate(limit);
-        Ok(Page { items, has_more })
+        Ok(Page { items, has_more: beyond > 0 })
     }
 
     /// One delivery with its attempts.

@@ -34,7 +34,7 @@ pub use access::{Caller, KeyRejection};
 pub use api_keys::{IssuedKey, KeyView, NewKey};
 pub use catalog::TemplateView;
 pub use clock::{Clock, SystemClock, TestClock};
-pub use delivery_api::{DeliveryDetail, DeliveryView, Recovered};
+pub use delivery_api::{DeliveryDetail, DeliveryFilter, DeliveryView, Recovered};
 pub use engine::{Engine, EngineConfig};
 pub use entropy::Entropy;
 pub use error::EngineError;

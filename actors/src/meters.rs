@@ -107,7 +107,7 @@ impl Collector for LaneCollector {
         self.family(&mut encoder, ("webhook_breaker", breaker, None), |reading| match reading.breaker {
             BreakerState::Closed => 0.0,
             BreakerState::HalfOpen => 1.0,
-            BreakerState::Open => 2.0,
+            BreakerState::Open { .. } => 2.0,
         })
     }
 }

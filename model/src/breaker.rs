@@ -20,8 +20,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub enum BreakerState {
     /// Attempts are made.
     Closed,
-    /// None are, for a while.
-    Open,
+    /// None are.
+    Open {
+        /// When the next probe may be made.
+        until: Timestamp,
+    },
     /// One at a time is: a probe.
     HalfOpen,
 }
@@ -41,16 +44,10 @@ impl Breaker {
     pub fn state(&self, now: Timestamp) -> BreakerState {
         match self.open {
             None => BreakerState::Closed,
-            Some((until, pause)) if now < until && until <= now.after(pause) => BreakerState::Open,
+            Some((until, pause)) if now < until && until <= now.after(pause) => BreakerState::Open { until },
             // Its time is over, or the clock was set back.
             Some(_) => BreakerState::HalfOpen,
         }
-    }
-
-    /// When the next probe may be made, if it is open.
-    #[must_use]
-    pub fn opens_until(&self) -> Option<Timestamp> {
-        self.open.map(|(until, _)| until)
     }
 
     /// An attempt has succeeded.
@@ -66,7 +63,7 @@ impl Breaker {
         let pause = match self.open {
             None if self.failures < THRESHOLD => return,
             None => FIRST_PAUSE,
-            Some(_) if self.state(now) == BreakerState::Open => return,
+            Some(_) if matches!(self.state(now), BreakerState::Open { .. }) => return,
             Some((_, pause)) => (2 * pause).min(LONGEST_PAUSE),
         };
         self.open = Some((now.after(pause), pause));
@@ -86,9 +83,9 @@ mod tests {
         for pause in [30, 60, 120, 240, 300, 300] {
             breaker.failed(now);
             breaker.failed(now);
-            assert_eq!(breaker.opens_until(), Some(now.after(Duration::from_secs(pause))));
+            let until = now.after(Duration::from_secs(pause));
             now = now.after(Duration::from_secs(pause - 1));
-            assert_eq!(breaker.state(now), BreakerState::Open);
+            assert_eq!(breaker.state(now), BreakerState::Open { until });
             now = now.after(Duration::from_secs(1));
             assert_eq!(breaker.state(now), BreakerState::HalfOpen);
         }
@@ -116,7 +113,7 @@ mod tests {
         (0..9).for_each(|_| breaker.failed(now));
         assert_eq!(breaker.state(now), BreakerState::Closed);
         breaker.failed(now);
-        assert_eq!(breaker.state(now), BreakerState::Open);
+        assert_eq!(breaker.state(now), BreakerState::Open { until: now.after(FIRST_PAUSE) });
         assert_eq!(breaker.state(Timestamp::from_seconds(1_000_000 - 3_600)), BreakerState::HalfOpen);
     }
 }

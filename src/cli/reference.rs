@@ -82,7 +82,9 @@ fn is_own(argument: &Arg) -> bool {
 fn written(argument: &Arg) -> String {
     let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
     let takes = argument.get_action().takes_values();
+    let is_optional = argument.get_num_args().is_some_and(|range| range.min_values() == 0);
     match argument.get_long() {
+        Some(long) if takes && is_optional => format!("--{long} [{value}]"),
         Some(long) if takes => format!("--{long} {value}"),
         Some(long) => format!("--{long}"),
         None => value,

@@ -1,7 +1,7 @@
 //! `/v1/webhook_deliveries`.
 
 use axum::extract::State;
-use vetd_actors::{DeliveryView, Reply};
+use vetd_actors::{DeliveryFilter, DeliveryView, Reply};
 use vetd_model::DeliveryId;
 use vetd_model::delivery::DeliveryStatus;
 use vetd_model::id::kind;
@@ -42,7 +42,7 @@ pub(super) async fn list(State(front): State<Shared>, Tenant(realm): Tenant, mut
         Place::After(id) => Some((Towards::Older, id)),
         Place::Before(id) => Some((Towards::Newer, id)),
     };
-    let found = front.engine.deliveries(realm, endpoint, status, event, cursor, limit).await?;
+    let found = front.engine.deliveries(realm, DeliveryFilter { endpoint, status, event, cursor, limit }).await?;
     page::list(found.items.iter().map(DeliveryView::to_json).collect(), found.has_more)
 }
 

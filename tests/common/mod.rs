@@ -348,3 +348,14 @@ impl Answer {
         }
     }
 }
+
+/// Waits for something that comes without the clock's help.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let patient = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(20);
+    assert!(tokio::time::timeout(patience, patient).await.is_ok(), "it never came to this: {what}");
+}

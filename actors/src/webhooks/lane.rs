@@ -305,18 +305,20 @@ impl LaneState {
         Ok(())
     }
 
-    /// How many attempts may be under way.
-    fn room(&self, now: Timestamp) -> usize {
+    /// Whether and when attempts may begin.
+    fn room(&self, now: Timestamp) -> Room {
+        if self.is_paused() || self.queue.changed() >= UNWRITTEN {
+            return Room::None;
+        }
         match self.breaker.state(now) {
-            _ if self.is_paused() || self.queue.changed() >= UNWRITTEN => 0,
-            BreakerState::Closed => CONCURRENCY,
-            BreakerState::HalfOpen => 1,
-            BreakerState::Open => 0,
+            BreakerState::Closed => Room::Places(CONCURRENCY),
+            BreakerState::HalfOpen => Room::Places(1),
+            BreakerState::Open { until } => Room::From(until),
         }
     }
 
     fn attempt_due(&mut self, myself: &ActorRef<LaneMsg>, now: Timestamp) {
-        while self.queue.in_flight() < self.room(now)
+        while self.room(now).has_place(self.queue.in_flight())
             && self.queue.next_due().is_some_and(|due| due <= now)
             && self.take_allowance(now)
             && let Some(taken) = self.queue.take_due(now)
@@ -342,12 +344,7 @@ impl LaneState {
 
     /// When something is to be done though nothing happens.
     fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        let free = !self.is_paused() && self.queue.in_flight() < self.room(now).max(1);
-        let due = self.queue.next_due().filter(|_| free);
-        let due = due.map(|due| match self.breaker.state(now) {
-            BreakerState::Open => self.breaker.opens_until().map_or(due, |until| due.max(until)),
-            _ => due,
-        });
+        let due = self.queue.next_due().and_then(|due| self.room(now).alarm(due, self.queue.in_flight()));
         let due = due.map(|due| match self.endpoint.rate_limit {
             Some(rate) if due <= now => rate.take(self.allowance, now).wait.map_or(due, |wait| now.after(wait)),
             _ => due,
@@ -355,6 +352,54 @@ impl LaneState {
         match (due, self.writing.again_at()) {
             (Some(due), Some(write)) => Some(due.min(write)),
             (due, write) => due.or(write),
+        }
+    }
+}
+
+/// Whether and when attempts may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Something else must happen first: the endpoint is enabled, or what has changed is written.
+    None,
+    /// Not before this time.
+    From(Timestamp),
+    /// Once fewer than so many are under way.
+    Places(usize),
+}
+
+impl Room {
+    const fn has_place(self, in_flight: usize) -> bool {
+        matches!(self, Self::Places(places) if in_flight < places)
+    }
+
+    /// When to look again at a delivery that is due then. `None` if only something that happens can
+    /// change anything: a time that has passed already would ring without end.
+    fn alarm(self, due: Timestamp, in_flight: usize) -> Option<Timestamp> {
+        match self {
+            Self::None => None,
+            Self::From(at) => Some(due.max(at)),
+            Self::Places(_) => self.has_place(in_flight).then_some(due),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_can_attempt_nothing_sets_no_alarm_for_what_is_due() {
+        let [past, later] = [1_000, 2_000].map(Timestamp::from_seconds);
+        for (room, in_flight, alarm) in [
+            (Room::None, 0, None),
+            (Room::From(later), 0, Some(later)),
+            (Room::From(later), 3, Some(later)),
+            (Room::Places(1), 0, Some(past)),
+            (Room::Places(1), 1, None),
+            (Room::Places(2), 1, Some(past)),
+        ] {
+            assert_eq!(room.alarm(past, in_flight), alarm, "{room:?} {in_flight}");
+            assert_eq!(room.has_place(in_flight), alarm == Some(past), "{room:?} {in_flight}");
         }
     }
 }

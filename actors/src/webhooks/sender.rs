@@ -1,7 +1,7 @@
 //! One attempt: an event, signed, to an endpoint.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
@@ -91,12 +91,19 @@ impl Sender {
             .body(body);
         match request.send().await {
             Ok(answer) => {
-                let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                let retry_after = asked.and_then(|asked| seconds_to_wait(asked, now));
                 (Outcome::Answered { status: answer.status().as_u16(), body: beginning(answer).await }, retry_after)
             }
             Err(error) => (Outcome::Failed(fault(&error)), None),
         }
     }
+}
+
+/// What a `Retry-After` asks for (RFC 9110, 10.2.3): a number of seconds, or a date.
+fn seconds_to_wait(asked: &str, now: Timestamp) -> Option<u64> {
+    let until = || httpdate::parse_http_date(asked).ok()?.duration_since(UNIX_EPOCH).ok();
+    asked.parse().ok().or_else(|| until().map(|until| until.as_secs().saturating_sub(now.seconds())))
 }
 
 /// What the receiver says, as far as it is kept. A body that was read to its end leaves the
@@ -170,4 +177,26 @@ async fn envelope(
         },
     };
     render_event(context.store.as_ref(), endpoint.realm, &event).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        // 1994-11-06 08:49:37, the example of RFC 9110, 5.6.7.
+        let now = Timestamp::from_seconds(784_111_777 - 90);
+        let cases = [
+            ("120", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(90)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(90)),
+            ("Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
+            ("soon", None),
+            ("-5", None),
+        ];
+        for (asked, seconds) in cases {
+            assert_eq!(seconds_to_wait(asked, now), seconds, "{asked}");
+        }
+    }
 }
