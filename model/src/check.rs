@@ -1,8 +1,10 @@
 //! What checks say.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::id::CheckId;
 use crate::time::Timestamp;
@@ -14,11 +16,41 @@ pub enum CheckKind {
     DataCompleteness,
     /// The person is old enough.
     Age,
+    /// The pictures can be read: sharp, lit, large enough.
+    ImageQuality,
+    /// The machine-readable zone is there and consistent (ICAO Doc 9303).
+    DocumentMrz,
+    /// The barcode on the back of a licence is there and can be read (AAMVA).
+    DocumentBarcode,
+    /// What the document, its parts and the person say agree.
+    DocumentConsistency,
+    /// The document is valid on the day.
+    DocumentExpiry,
+    /// The document is of the kind that the person chose.
+    DocumentType,
+    /// The document comes from the country that the person chose, and the step takes it.
+    IssuingCountry,
+    /// What was typed is what the document says.
+    DataMatch,
+    /// No other verification of the workspace and mode has used the document.
+    DuplicateDocument,
 }
 
 impl CheckKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::DataCompleteness, Self::Age];
+    pub const ALL: [Self; 11] = [
+        Self::DataCompleteness,
+        Self::Age,
+        Self::ImageQuality,
+        Self::DocumentMrz,
+        Self::DocumentBarcode,
+        Self::DocumentConsistency,
+        Self::DocumentExpiry,
+        Self::DocumentType,
+        Self::IssuingCountry,
+        Self::DataMatch,
+        Self::DuplicateDocument,
+    ];
 
     /// The name in templates and results.
     #[must_use]
@@ -26,6 +58,15 @@ impl CheckKind {
         match self {
             Self::DataCompleteness => "data_completeness",
             Self::Age => "age",
+            Self::ImageQuality => "image_quality",
+            Self::DocumentMrz => "document_mrz",
+            Self::DocumentBarcode => "document_barcode",
+            Self::DocumentConsistency => "document_consistency",
+            Self::DocumentExpiry => "document_expiry",
+            Self::DocumentType => "document_type",
+            Self::IssuingCountry => "issuing_country",
+            Self::DataMatch => "data_match",
+            Self::DuplicateDocument => "duplicate_document",
         }
     }
 
@@ -88,13 +129,44 @@ pub struct Finding {
     pub message: Option<Cow<'static, str>>,
     /// How sure, in thousandths from 0 to 1000, where the check can tell.
     pub score: Option<u16>,
+    /// What the finding rests on, for whoever must look. May tell of the person: it is sealed with
+    /// their data and goes with it, and no event shows it.
+    pub details: Details,
 }
+
+/// What a finding rests on, by name.
+pub type Details = BTreeMap<Cow<'static, str>, Value>;
 
 impl Finding {
     /// The evidence holds.
     #[must_use]
     pub const fn passed() -> Self {
-        Self { status: CheckStatus::Passed, code: None, message: None, score: Some(1000) }
+        Self { status: CheckStatus::Passed, code: None, message: None, score: Some(1000), details: Details::new() }
+    }
+
+    /// There was nothing to look at.
+    #[must_use]
+    pub const fn skipped(code: &'static str, message: &'static str) -> Self {
+        Self::because(CheckStatus::Skipped, code, message)
+    }
+
+    /// It has not ended.
+    #[must_use]
+    pub const fn pending() -> Self {
+        Self { status: CheckStatus::Pending, code: None, message: None, score: None, details: Details::new() }
+    }
+
+    /// With how sure it is, in thousandths.
+    #[must_use]
+    pub fn with_score(self, score: u16) -> Self {
+        Self { score: Some(score), ..self }
+    }
+
+    /// With one more detail.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.details.insert(Cow::Borrowed(name), value.into());
+        self
     }
 
     /// The evidence does not hold.
@@ -110,7 +182,13 @@ impl Finding {
     }
 
     const fn because(status: CheckStatus, code: &'static str, message: &'static str) -> Self {
-        Self { status, code: Some(Cow::Borrowed(code)), message: Some(Cow::Borrowed(message)), score: None }
+        Self {
+            status,
+            code: Some(Cow::Borrowed(code)),
+            message: Some(Cow::Borrowed(message)),
+            score: None,
+            details: Details::new(),
+        }
     }
 }
 

@@ -8,13 +8,16 @@
 //! and one move back, from `in_progress` to `requires_input`, when the checks ask for another
 //! attempt. [`decide`] is the only place that knows these moves.
 
-use crate::check::{CheckKind, CheckResult, CheckStatus, Finding};
-use crate::error::{ErrorCode, Refusal};
-use crate::event::{Event, EventKind};
+use crate::check::{CheckKind, CheckResult, Finding};
+use crate::error::{ErrorCode, FieldError, Refusal};
+use crate::event::{self, Event, EventKind};
+use crate::field::Fields;
 use crate::flow::StepKind;
-use crate::id::CheckId;
+use crate::id::{CheckId, MediaId};
+use crate::media::{Media, UPLOAD_LIMIT};
+use crate::review::{NewReview, Redaction, Review};
 pub use crate::session::CanceledBy;
-use crate::session::{RUN_LIMIT, Session, State, StepSet};
+use crate::session::{Personal, RUN_LIMIT, Session, State, Status, StepSet};
 use crate::submission::{Submission, not_required};
 use crate::time::Timestamp;
 use crate::verdict::{Verdict, conclude};
@@ -27,6 +30,8 @@ pub enum Command {
     /// Somebody wants to go on with it, with a fresh token: changes nothing, but needs a session
     /// that has not ended.
     Renew,
+    /// A picture was taken in and is kept; it replaces the one of its kind.
+    Attach(Media),
     /// The person submits a step.
     Submit(Submission),
     /// The person or the tenant ends it.
@@ -37,6 +42,8 @@ pub enum Command {
         run: u32,
         /// What the checks found.
         findings: Vec<CheckFinding>,
+        /// What was resolved of the person and their document.
+        fields: Fields,
     },
     /// A deadline may have passed.
     Ring,
@@ -45,6 +52,15 @@ pub enum Command {
     Resume,
     /// Test mode: act as if the deadline had come now.
     Lapse,
+    /// A person of the tenant decides a doubtful case.
+    Review {
+        /// How, and why.
+        review: NewReview,
+        /// Who.
+        reviewer: String,
+    },
+    /// The person's data is to be erased.
+    Redact,
 }
 
 /// What one check of a run found, and when.
@@ -69,6 +85,11 @@ pub enum Effect {
         /// The number of the run.
         run: u32,
     },
+    /// Delete the picture, which no record names any more.
+    Discard {
+        /// Which.
+        media: MediaId,
+    },
 }
 
 /// The outcome of an allowed command: a value, not yet a fact.
@@ -80,6 +101,8 @@ pub struct Transition {
     pub events: Vec<Event>,
     /// What to do once that is durable.
     pub effects: Vec<Effect>,
+    /// The person's data, where the move is its erasure: its index entries go with it.
+    pub erased: Option<Box<Personal>>,
     /// The command's own refusal, where the only move is the expiry that came first.
     pub refused: Option<Refusal>,
     /// False if there is nothing to write.
@@ -88,13 +111,20 @@ pub struct Transition {
 
 impl Transition {
     fn unchanged(session: &Session) -> Self {
-        Self { next: session.clone(), events: Vec::new(), effects: Vec::new(), refused: None, changed: false }
+        Self {
+            next: session.clone(),
+            events: Vec::new(),
+            effects: Vec::new(),
+            erased: None,
+            refused: None,
+            changed: false,
+        }
     }
 
     /// A move that keeps the status.
     fn quiet(mut next: Session, at: Timestamp) -> Self {
         next.updated = at;
-        Self { next, events: Vec::new(), effects: Vec::new(), refused: None, changed: true }
+        Self { next, events: Vec::new(), effects: Vec::new(), erased: None, refused: None, changed: true }
     }
 
     /// A move to another status, with the event that tells of it.
@@ -149,12 +179,15 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::Load => load(session, at),
         Command::Renew if session.status().is_terminal() => Err(ended(session)),
         Command::Renew => Ok(Transition::unchanged(session)),
+        Command::Attach(media) => attach(session, media, at),
         Command::Submit(submission) => submit(session, submission, at),
         Command::Cancel(by) => cancel(session, by, at),
-        Command::FinishChecks { run, findings } => Ok(finish(session, run, findings, at)),
+        Command::FinishChecks { run, findings, fields } => Ok(finish(session, run, findings, fields, at)),
         Command::Ring => Ok(ring(session, at)),
         Command::Resume => Ok(resume(session, at)),
         Command::Lapse => lapse(session, at),
+        Command::Review { review, reviewer } => decide_review(session, review, reviewer, at),
+        Command::Redact => redact(session, at),
     }
 }
 
@@ -169,14 +202,48 @@ fn load(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {
     }
 }
 
+/// The steps that count so far, while it is the person's turn.
+fn persons_turn(session: &Session) -> Result<StepSet, Refusal> {
+    match &session.state {
+        State::RequiresInput { accepted } | State::Collecting { accepted } => Ok(*accepted),
+        State::Created => Err(invalid("The session has not been loaded; call load first.")),
+        State::Checking { .. } => Err(invalid("All steps are in and the checks are running.")),
+        _ => Err(ended(session)),
+    }
+}
+
+/// Whether a picture of a kind may be taken in now. Asked before it is looked at, and again when it
+/// is put on record.
+///
+/// # Errors
+/// `invalid_state`, `session_expired`, `check_not_required`.
+pub fn may_attach(session: &Session, kind: crate::media::MediaKind, at: Timestamp) -> Result<(), Refusal> {
+    if session.is_overdue(at) {
+        return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
+    }
+    persons_turn(session)?;
+    session.flow.step(kind.step()).ok_or_else(|| not_required(kind.step()))?;
+    match &session.personal {
+        Some(personal) if personal.uploads < UPLOAD_LIMIT => Ok(()),
+        _ => Err(invalid("No more pictures are taken in this session.")),
+    }
+}
+
+fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, Refusal> {
+    may_attach(session, media.kind, at)?;
+    let mut next = session.clone();
+    let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
+    let replaced = personal.medium(media.kind).map(|old| Effect::Discard { media: old.id });
+    personal.media.retain(|old| old.kind != media.kind);
+    personal.media.push(Media { attempt: session.attempts, at, ..media });
+    personal.media.sort_by_key(|media| media.kind);
+    personal.uploads += 1;
+    Ok(Transition { effects: replaced.into_iter().collect(), ..Transition::quiet(next, at) })
+}
+
 fn submit(session: &Session, submission: Submission, at: Timestamp) -> Result<Transition, Refusal> {
     let kind = submission.kind();
-    let accepted = match &session.state {
-        State::RequiresInput { accepted } | State::Collecting { accepted } => *accepted,
-        State::Created => return Err(invalid("The session has not been loaded; call load first.")),
-        State::Checking { .. } => return Err(invalid("All steps are in and the checks are running.")),
-        _ => return Err(ended(session)),
-    };
+    let accepted = persons_turn(session)?;
     session.flow.step(kind).ok_or_else(|| not_required(kind))?;
     if let Some(due) = session.flow.next_after(accepted)
         && due != kind
@@ -184,6 +251,7 @@ fn submit(session: &Session, submission: Submission, at: Timestamp) -> Result<Tr
     {
         return Err(invalid(format!("The step {} comes first.", due.as_str())));
     }
+    require_pictures(session, &submission)?;
     let accepted = accepted.with(kind);
     let mut next = session.clone();
     if let Some(personal) = next.personal.as_mut() {
@@ -200,6 +268,25 @@ fn submit(session: &Session, submission: Submission, at: Timestamp) -> Result<Tr
         if next.status() == session.status() { Transition::quiet(next, at) } else { Transition::announced(next, at) };
     transition.effects = if complete { pending_effects(&transition.next) } else { Vec::new() };
     Ok(transition)
+}
+
+/// A step that is about pictures needs them, taken in this attempt.
+fn require_pictures(session: &Session, submission: &Submission) -> Result<(), Refusal> {
+    let personal = session.personal.as_ref();
+    let is_there = |kind| {
+        let media = personal.and_then(|personal| personal.medium(kind));
+        media.is_some_and(|media| media.attempt == session.attempts)
+    };
+    let missing = submission.pictures().iter().filter(|kind| !is_there(**kind));
+    let missing: Vec<_> = missing.map(|kind| kind.as_str()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let wanted = |name: &&str| {
+        let message = format!("must be sent first, with PUT /iframe/api/media/{name}, and anew for each attempt");
+        FieldError { path: format!("media.{name}"), message }
+    };
+    Err(Refusal::fields(missing.iter().map(wanted).collect()))
 }
 
 fn cancel(session: &Session, by: CanceledBy, at: Timestamp) -> Result<Transition, Refusal> {
@@ -220,7 +307,8 @@ fn ring(session: &Session, at: Timestamp) -> Transition {
                 finished: at,
             };
             let findings = session.flow.checks().iter().map(|spec| unfinished(spec.kind)).collect();
-            finish(session, session.attempts, findings, at)
+            let fields = session.personal.as_ref().map(|personal| personal.fields.clone()).unwrap_or_default();
+            finish(session, session.attempts, findings, fields, at)
         }
         _ => Transition::unchanged(session),
     }
@@ -249,11 +337,54 @@ fn lapse(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {
     Ok(Transition::announced(Session { state, expires_at: deadline, ..session.clone() }, at))
 }
 
-fn finish(session: &Session, run: u32, findings: Vec<CheckFinding>, at: Timestamp) -> Transition {
+fn decide_review(session: &Session, new: NewReview, reviewer: String, at: Timestamp) -> Result<Transition, Refusal> {
+    if session.status() != Status::RequiresReview {
+        return Err(invalid(format!("The verification is {}; nothing is to be reviewed.", session.status())));
+    }
+    if let Some(review) = &session.review {
+        return Err(invalid(format!("The verification was {} already.", review.decision.as_str())));
+    }
+    let mut next = session.clone();
+    let Some(personal) = next.personal.as_mut() else {
+        return Err(invalid("The person's data was erased; there is nothing left to review."));
+    };
+    personal.review_reason = new.reason;
+    let sequence = session.chain.sequence + 1;
+    next.review = Some(Review { decision: new.decision, reviewer, at, sequence });
+    let mut transition = Transition::quiet(next, at);
+    transition.events.push(Event::append(&mut transition.next, EventKind::Reviewed, at));
+    Ok(transition)
+}
+
+/// Erases what is the person's. What is left: the object, its status, the checks' outcomes.
+fn redact(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {
+    if !session.status().is_terminal() {
+        return Err(invalid("The verification has not ended; cancel it first."));
+    }
+    let (Some(first_event), None) = (event::first_id(session), session.redaction) else {
+        return Ok(Transition::unchanged(session));
+    };
+    let last_event = event::next_id(session, at);
+    let mut next = session.clone();
+    let erased = next.personal.take();
+    next.checks.iter_mut().for_each(|check| check.finding.details.clear());
+    next.redaction = Some(Redaction { at, sequence: session.chain.sequence + 1, first_event, last_event });
+    let mut transition = Transition::quiet(next, at);
+    transition.events.push(Event::append_as(&mut transition.next, last_event, EventKind::Redacted, at));
+    let media = erased.iter().flat_map(|personal| &personal.media);
+    transition.effects = media.map(|media| Effect::Discard { media: media.id }).collect();
+    transition.erased = erased;
+    Ok(transition)
+}
+
+fn finish(session: &Session, run: u32, findings: Vec<CheckFinding>, fields: Fields, at: Timestamp) -> Transition {
     if !matches!(session.state, State::Checking { .. }) || run != session.attempts {
         return Transition::unchanged(session);
     }
     let mut next = session.clone();
+    if let Some(personal) = next.personal.as_mut() {
+        personal.fields = fields;
+    }
     next.checks = file(session, findings);
     let verdict = match &session.test_outcome {
         Some(outcome) => outcome.verdict(&session.flow, run),
@@ -302,10 +433,9 @@ fn file(session: &Session, mut findings: Vec<CheckFinding>) -> Vec<CheckResult> 
     let mut results = Vec::with_capacity(session.flow.checks().len());
     for (position, spec) in session.flow.checks().iter().enumerate() {
         let found = findings.iter().position(|found| found.kind == spec.kind).map(|i| findings.swap_remove(i));
-        let missing = Finding { status: CheckStatus::Pending, code: None, message: None, score: None };
         let (finding, started, finished) = match found {
             Some(found) => (found.finding, found.started, found.finished),
-            None => (missing, session.updated, session.updated),
+            None => (Finding::pending(), session.updated, session.updated),
         };
         let number = run << 16 | position as u64;
         let entropy = session.personal.as_ref().map_or([0; 10], |p| p.secret.derive_short("check id", number));

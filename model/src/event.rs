@@ -32,11 +32,15 @@ pub enum EventKind {
     Canceled,
     /// The time ran out.
     Expired,
+    /// A reviewer has decided.
+    Reviewed,
+    /// The person's data was erased.
+    Redacted,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Created,
         Self::Updated,
         Self::Completed,
@@ -44,6 +48,8 @@ impl EventKind {
         Self::ReviewRequired,
         Self::Canceled,
         Self::Expired,
+        Self::Reviewed,
+        Self::Redacted,
     ];
 
     /// The type as it stands in the envelope.
@@ -57,6 +63,8 @@ impl EventKind {
             Self::ReviewRequired => "verification.review_required",
             Self::Canceled => "verification.canceled",
             Self::Expired => "verification.expired",
+            Self::Reviewed => "verification.reviewed",
+            Self::Redacted => "verification.redacted",
         }
     }
 
@@ -173,14 +181,20 @@ pub struct Data<'a> {
 impl Event {
     /// The next event of `session`, which has just moved; advances the session's chain.
     ///
-    /// `at` is the time of writing. A session without its personal part has no salt left and
-    /// never moves again; its events are hashed over empty salt.
+    /// `at` is the time of writing.
     pub fn append(session: &mut Session, kind: EventKind, at: Timestamp) -> Self {
+        let id = next_id(session, at);
+        Self::append_as(session, id, kind, at)
+    }
+
+    /// As [`Self::append`], with an identifier from [`next_id`]: the event that tells of an erasure
+    /// is named with the session's secret and written without it. It has no salt; what it shows is
+    /// redacted already.
+    pub fn append_as(session: &mut Session, id: EventId, kind: EventKind, at: Timestamp) -> Self {
         let sequence = session.chain.sequence + 1;
-        let moment = Moment::of(session);
-        let number = u64::from(sequence);
+        let moment = Moment { sequence, ..Moment::of(session) };
         let mut event = Self {
-            id: id_of(session, number, at),
+            id,
             realm: session.realm,
             session: session.id,
             kind,
@@ -242,19 +256,27 @@ impl Event {
     }
 }
 
-/// The identifier of a session's first event, which is as old as the session. `None` once the
-/// person's data is erased.
+/// The identifier of a session's first event, which is as old as the session. `None` if the session
+/// has lost its secret and nobody has noted it.
 #[must_use]
 pub fn first_id(session: &Session) -> Option<EventId> {
-    session.personal.as_ref().map(|_| id_of(session, 1, session.created))
+    let noted = session.redaction.map(|redaction| redaction.first_event);
+    noted.or_else(|| session.personal.as_ref().map(|_| id_of(session, 1, session.created)))
 }
 
 /// The identifier of the last event of a session that has ended, which is as old as the session's
-/// last change. `None` while the session lives, and once the person's data is erased.
+/// last change. `None` while the session lives, and as for [`first_id`].
 #[must_use]
 pub fn last_id(session: &Session) -> Option<EventId> {
+    let noted = session.redaction.map(|redaction| redaction.last_event);
     let ended = session.personal.is_some() && session.status().is_terminal();
-    ended.then(|| id_of(session, u64::from(session.chain.sequence), session.updated))
+    noted.or_else(|| ended.then(|| id_of(session, u64::from(session.chain.sequence), session.updated)))
+}
+
+/// The identifier of the session's next event, if it is written at this time.
+#[must_use]
+pub fn next_id(session: &Session, at: Timestamp) -> EventId {
+    id_of(session, u64::from(session.chain.sequence) + 1, at)
 }
 
 fn id_of(session: &Session, sequence: u64, at: Timestamp) -> EventId {

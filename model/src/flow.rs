@@ -350,12 +350,17 @@ impl Flow {
         self.steps.iter().map(Step::kind).find(|kind| !accepted.contains(*kind))
     }
 
-    /// True if the flow collects pictures that none of its checks looks at. Such a flow never
-    /// completes by itself: somebody has to look.
+    /// True if the flow collects pictures of a kind that none of these checks, which have looked,
+    /// compares with anything. Such a session never completes by itself: somebody has to look.
     #[must_use]
-    pub fn has_unread_evidence(&self) -> bool {
-        // No check of this release reads pictures.
-        self.steps.iter().any(|step| !matches!(step.kind(), StepKind::Consent | StepKind::DataEntry))
+    pub fn has_unread_evidence(&self, looked: impl Fn(CheckKind) -> bool) -> bool {
+        let reads_document = [CheckKind::DocumentMrz, CheckKind::DocumentBarcode].into_iter().any(looked);
+        self.steps.iter().any(|step| match step.kind() {
+            StepKind::Consent | StepKind::DataEntry => false,
+            StepKind::DocumentUpload => !reads_document,
+            // No check of this release compares faces.
+            StepKind::Selfie | StepKind::Liveness => true,
+        })
     }
 }
 

@@ -176,18 +176,30 @@ fn countries(object: &mut Object<'_>, issues: &mut Issues) -> Countries {
     Countries::Only(codes)
 }
 
-/// Without `checks`, a flow with typed data checks that the data is complete.
+/// What is checked where the template does not say.
+fn default_checks(steps: &[Step]) -> Vec<CheckSpec> {
+    use CheckKind as Kind;
+    let has = |kind| steps.iter().any(|step| step.kind() == kind);
+    let (typed, document) = (has(StepKind::DataEntry), has(StepKind::DocumentUpload));
+    let spec = |(kind, on_fail)| CheckSpec { kind, on_fail, on_review: OnReview::Review, min_age: None };
+    let of_data = [(Kind::DataCompleteness, OnFail::Fail)].into_iter().filter(|_| typed);
+    let of_document = [
+        (Kind::ImageQuality, OnFail::Retry),
+        (Kind::DocumentMrz, OnFail::Retry),
+        (Kind::DocumentBarcode, OnFail::Retry),
+        (Kind::DocumentType, OnFail::Retry),
+        (Kind::IssuingCountry, OnFail::Fail),
+        (Kind::DocumentExpiry, OnFail::Fail),
+        (Kind::DocumentConsistency, OnFail::Review),
+    ];
+    let of_document = of_document.into_iter().filter(|_| document);
+    let of_both = [(Kind::DataMatch, OnFail::Review)].into_iter().filter(|_| typed && document);
+    of_data.chain(of_document).chain(of_both).map(spec).collect()
+}
+
 fn checks(object: &mut Object<'_>, steps: &[Step], issues: &mut Issues) -> Vec<CheckSpec> {
     let path = object.path_of("checks");
-    let Some(list) = object.list("checks", NAMES_LIMIT, issues) else {
-        let typed = steps.iter().any(|step| step.kind() == StepKind::DataEntry);
-        let kind = CheckKind::DataCompleteness;
-        return if typed {
-            vec![CheckSpec { kind, on_fail: OnFail::Fail, on_review: OnReview::Review, min_age: None }]
-        } else {
-            Vec::new()
-        };
-    };
+    let Some(list) = object.list("checks", NAMES_LIMIT, issues) else { return default_checks(steps) };
     let mut checks: Vec<CheckSpec> = Vec::new();
     for (position, value) in list.iter().enumerate() {
         let path = format!("{path}.{position}");

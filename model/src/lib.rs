@@ -15,14 +15,17 @@ pub mod decide;
 pub mod delivery;
 pub mod error;
 pub mod event;
+pub mod field;
 pub mod flow;
 mod flow_parse;
 pub mod id;
+pub mod media;
 pub mod new_session;
 pub mod notice;
 pub mod origin;
 pub mod rate;
 pub mod realm;
+pub mod review;
 pub mod scaffold;
 pub mod secret;
 pub mod session;
@@ -40,7 +43,9 @@ pub mod webhook;
 pub mod workspace;
 
 pub use error::{ErrorCode, FieldError, Refusal};
-pub use id::{ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, RequestId, SessionId, TemplateId, VerificationId};
+pub use id::{
+    ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, MediaId, RequestId, SessionId, TemplateId, VerificationId,
+};
 pub use realm::{Mode, Realm, WorkspaceId};
 pub use session::{Session, State, Status};
 pub use time::Timestamp;

@@ -108,16 +108,20 @@ impl NewSession {
             test_outcome: self.test_outcome,
             chain: Chain::default(),
             checks: Vec::new(),
-            personal: Some(Box::new(Personal {
-                secret: birth.secret,
-                metadata: self.metadata,
-                redirect_url: self.redirect_url,
-                submissions: BTreeMap::new(),
-            })),
+            personal: Some(Box::new(Personal::new(birth.secret, self.metadata, self.redirect_url))),
+            review: None,
+            redaction: None,
             state: State::Created,
         };
         let event = Event::append(&mut session, EventKind::Created, birth.at);
-        Ok(Transition { next: session, events: vec![event], effects: Vec::new(), refused: None, changed: true })
+        Ok(Transition {
+            next: session,
+            events: vec![event],
+            effects: Vec::new(),
+            erased: None,
+            refused: None,
+            changed: true,
+        })
     }
 }
 

@@ -9,9 +9,12 @@ use serde::{Serialize, Serializer};
 
 use crate::check::{CheckResult, LastError};
 use crate::event::Chain;
+use crate::field::Fields;
 use crate::flow::{Flow, StepKind};
 use crate::id::{SessionId, TemplateId};
+use crate::media::{Media, MediaKind};
 use crate::realm::Realm;
+use crate::review::{Redaction, Review};
 use crate::secret::SessionSecret;
 use crate::submission::Submission;
 use crate::test_outcome::TestOutcome;
@@ -240,6 +243,48 @@ pub struct Personal {
     pub redirect_url: Option<String>,
     /// What the person has submitted, by step.
     pub submissions: BTreeMap<StepKind, Submission>,
+    /// The pictures on record, at most one of a kind: the one that was taken last.
+    pub media: Vec<Media>,
+    /// How many pictures were taken in, those that were taken again included.
+    pub uploads: u32,
+    /// What the last ended run resolved of the person and their document.
+    pub fields: Fields,
+    /// Why a reviewer has decided so, in the reviewer's words.
+    pub review_reason: Option<String>,
+}
+
+impl Personal {
+    /// With nothing from the person yet.
+    #[must_use]
+    pub const fn new(secret: SessionSecret, metadata: BTreeMap<String, String>, redirect_url: Option<String>) -> Self {
+        Self {
+            secret,
+            metadata,
+            redirect_url,
+            submissions: BTreeMap::new(),
+            media: Vec::new(),
+            uploads: 0,
+            fields: Fields::new(),
+            review_reason: None,
+        }
+    }
+
+    /// The picture of this kind.
+    #[must_use]
+    pub fn medium(&self, kind: MediaKind) -> Option<&Media> {
+        self.media.iter().find(|media| media.kind == kind)
+    }
+
+    /// What the document is known by among all: who issued it, and its number. `None` if no
+    /// machine has read both.
+    #[must_use]
+    pub fn document(&self) -> Option<(&str, &str)> {
+        let read = |name: &str| {
+            let field = self.fields.get(name).map(|field| &field.chosen);
+            field.filter(|chosen| chosen.source != crate::field::Source::Typed).map(|chosen| chosen.value.as_str())
+        };
+        Some((read("issuing_country")?, read("document_number")?))
+    }
 }
 
 /// One verification attempt, whole.
@@ -271,6 +316,10 @@ pub struct Session {
     pub checks: Vec<CheckResult>,
     /// The person's data; `None` once redacted.
     pub personal: Option<Box<Personal>>,
+    /// What a reviewer decided, if one has.
+    pub review: Option<Review>,
+    /// When the person's data was erased, if it was.
+    pub redaction: Option<Redaction>,
     /// Where it stands.
     pub state: State,
 }
@@ -280,6 +329,12 @@ impl Session {
     #[must_use]
     pub const fn status(&self) -> Status {
         self.state.status()
+    }
+
+    /// The status of the verification: a review moves it on, while the session's stays.
+    #[must_use]
+    pub fn verification_status(&self) -> Status {
+        self.review.as_ref().map_or_else(|| self.status(), |review| review.decision.status())
     }
 
     /// The next moment at which the session must be rung: its deadline, or the limit of the run

@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::decide::{CheckFinding, Command, Effect, Transition, decide};
 use crate::error::Refusal;
+use crate::field::Fields;
+use crate::media::Media;
 use crate::session::{CanceledBy, Session, State};
 use crate::specimen;
 use crate::time::Timestamp;
@@ -50,22 +52,27 @@ pub fn parse(body: &Value) -> Result<Vec<Action>, Refusal> {
     issues.done().map(|()| actions)
 }
 
+/// Runs the checks of a session's flow: what they find, and what is resolved.
+pub type RunChecks<'a> = &'a dyn Fn(&Session) -> (Vec<CheckFinding>, Fields);
+
 /// All actions in their order as one transition: either every one is allowed, or nothing
-/// changes. `check` runs the flow's checks.
+/// changes. `pictures` are what the person sends where a step wants one; `check` runs the flow's
+/// checks.
 ///
 /// # Errors
 /// The first refusal.
 pub fn simulate(
     session: &Session,
     actions: &[Action],
+    pictures: &[Media],
     at: Timestamp,
-    check: impl Fn(&Session) -> Vec<CheckFinding>,
+    check: RunChecks<'_>,
 ) -> Result<Transition, Refusal> {
     let mut walk = decide(session, Command::Ring, at)?;
     for action in actions {
         walk = match action {
             Action::Load => step(walk, Command::Load, at)?,
-            Action::Submit => submit(walk, at, &check)?,
+            Action::Submit => submit(walk, pictures, at, check)?,
             Action::Cancel => step(walk, Command::Cancel(CanceledBy::Person), at)?,
             Action::Expire => step(walk, Command::Lapse, at)?,
         };
@@ -75,17 +82,25 @@ pub fn simulate(
 
 fn submit(
     mut walk: Transition,
+    pictures: &[Media],
     at: Timestamp,
-    check: &impl Fn(&Session) -> Vec<CheckFinding>,
+    check: RunChecks<'_>,
 ) -> Result<Transition, Refusal> {
     let missing: Vec<_> =
         walk.next.flow.steps().iter().filter(|step| !walk.next.accepted().contains(step.kind())).cloned().collect();
     let missing = if missing.is_empty() { walk.next.flow.steps().to_vec() } else { missing };
     for one in missing {
-        walk = step(walk, Command::Submit(specimen::submission(&one, at)), at)?;
+        let submission = specimen::submission(&one, at);
+        for kind in submission.pictures() {
+            if let Some(picture) = pictures.iter().find(|picture| picture.kind == *kind) {
+                walk = step(walk, Command::Attach(picture.clone()), at)?;
+            }
+        }
+        walk = step(walk, Command::Submit(submission), at)?;
     }
     if let (State::Checking { .. }, [Effect::RunChecks { run }]) = (&walk.next.state, walk.effects.as_slice()) {
-        let command = Command::FinishChecks { run: *run, findings: check(&walk.next) };
+        let (findings, fields) = check(&walk.next);
+        let command = Command::FinishChecks { run: *run, findings, fields };
         walk = step(walk, command, at)?;
     }
     Ok(walk)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{ErrorCode, Refusal};
 use crate::flow::{DocumentKind, FieldKind, FieldSpec, Flow, Step, StepKind};
+use crate::media::MediaKind;
 use crate::time::Timestamp;
 use crate::validate::{Issues, Object};
 use crate::{country, date};
@@ -49,6 +50,16 @@ impl Submission {
             Self::DocumentUpload { .. } => StepKind::DocumentUpload,
             Self::Selfie => StepKind::Selfie,
             Self::Liveness => StepKind::Liveness,
+        }
+    }
+
+    /// The pictures that must be there before this is accepted.
+    #[must_use]
+    pub const fn pictures(&self) -> &'static [MediaKind] {
+        match self {
+            Self::DocumentUpload { document, .. } => MediaKind::required_of(*document),
+            Self::Selfie => &[MediaKind::Selfie],
+            Self::Consent { .. } | Self::DataEntry { .. } | Self::Liveness => &[],
         }
     }
 

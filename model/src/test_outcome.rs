@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::check::{CheckKind, CheckStatus, Finding, LastError};
+use crate::check::{CheckKind, CheckStatus, Details, Finding, LastError};
 use crate::flow::Flow;
 use crate::verdict::Verdict;
 
@@ -84,13 +84,14 @@ impl TestOutcome {
             code: Some(Cow::Owned(code.to_owned())),
             message: Some(MESSAGE),
             score: None,
+            details: Details::new(),
         };
         match self {
             Self::Failed if position == 0 => scripted(CheckStatus::Failed, "test_failed"),
             Self::FailedCheck { check, code } if *check == kind => scripted(CheckStatus::Failed, code),
             Self::RequiresReview if position == 0 => scripted(CheckStatus::NeedsReview, "test_review"),
             Self::RetryThenCompleted if position == 0 && run == 1 => scripted(CheckStatus::Failed, "test_retry"),
-            Self::Expired => Finding { status: CheckStatus::Pending, code: None, message: None, score: None },
+            Self::Expired => Finding::pending(),
             _ => Finding::passed(),
         }
     }

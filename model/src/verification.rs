@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::check::{CheckResult, LastError};
 use crate::flow::StepKind;
 use crate::id::{SessionId, TemplateId, VerificationId};
+use crate::media::Media;
+use crate::review::Decision;
 use crate::session::{Session, Status};
 use crate::submission::Submission;
 use crate::time::Timestamp;
@@ -27,26 +29,32 @@ pub struct Moment {
     pub decided_at: Option<Timestamp>,
     /// The deadline.
     pub expires_at: Timestamp,
+    /// The sequence of the last event by then: what a later one tells was not known.
+    pub sequence: u32,
 }
 
 impl Moment {
     /// The session as it stands.
     #[must_use]
     pub fn of(session: &Session) -> Self {
+        let status = session.verification_status();
+        let reviewed = session.review.as_ref().map(|review| review.at);
+        let decided = session.state.ended_at().filter(|_| status != Status::RequiresReview);
         Self {
-            status: session.status(),
+            status,
             last_error: session.last_error.clone(),
             attempts: session.attempts,
             updated: session.updated,
-            decided_at: session.state.ended_at().filter(|_| session.status() != Status::RequiresReview),
+            decided_at: reviewed.or(decided),
             expires_at: session.expires_at,
+            sequence: session.chain.sequence,
         }
     }
 }
 
 /// The shape of a verification in lists and in events. Holds no check details and no URL.
 ///
-/// Its fields, and those of [`LastError`], stand in the order of RFC 8785, and everything in it is
+/// Its fields, those of [`LastError`] and of the review, stand in the order of RFC 8785, and everything in it is
 /// a string, a whole number, a boolean or null: so what serde_json writes of it is its canonical
 /// form, and hashing an event needs no canonicalizer. A test holds it against one.
 #[derive(Debug, Serialize)]
@@ -61,7 +69,7 @@ pub struct ListShape<'a> {
     metadata: Option<Metadata<'a>>,
     object: &'static str,
     redacted_at: Option<Timestamp>,
-    review: Option<()>,
+    review: Option<ReviewShape<'a>>,
     session_id: SessionId,
     status: Status,
     template_id: TemplateId,
@@ -74,6 +82,8 @@ impl<'a> ListShape<'a> {
     /// The verification of `session` as it was at `moment`.
     #[must_use]
     pub fn new(session: &'a Session, moment: &'a Moment) -> Self {
+        let review = session.review.as_ref().filter(|review| review.sequence <= moment.sequence);
+        let redaction = session.redaction.filter(|redaction| redaction.sequence <= moment.sequence);
         Self {
             attempts: moment.attempts,
             created: session.created,
@@ -84,8 +94,13 @@ impl<'a> ListShape<'a> {
             livemode: session.realm.mode.is_live(),
             metadata: session.personal.as_ref().map(|personal| Metadata(&personal.metadata)),
             object: "verification",
-            redacted_at: None,
-            review: None,
+            redacted_at: redaction.map(|redaction| redaction.at),
+            review: review.map(|review| ReviewShape {
+                at: review.at,
+                decision: review.decision,
+                reason: session.personal.as_ref().and_then(|personal| personal.review_reason.as_deref()),
+                reviewer: &review.reviewer,
+            }),
             session_id: session.id,
             status: moment.status,
             template_id: session.template.id,
@@ -94,6 +109,15 @@ impl<'a> ListShape<'a> {
             updated: moment.updated,
         }
     }
+}
+
+/// A review as the tenant reads it.
+#[derive(Debug, Serialize)]
+struct ReviewShape<'a> {
+    at: Timestamp,
+    decision: Decision,
+    reason: Option<&'a str>,
+    reviewer: &'a str,
 }
 
 /// Metadata with its keys in the order of RFC 8785: by UTF-16 code units.
@@ -119,34 +143,54 @@ pub struct DetailShape<'a> {
     list: ListShape<'a>,
     checks: Vec<Value>,
     fields: Value,
-    media: [(); 0],
+    media: Vec<Value>,
+}
+
+/// A link to a picture that works for a while.
+#[derive(Debug, Clone)]
+pub struct MediaLink {
+    /// The address.
+    pub url: String,
+    /// When it stops working.
+    pub expires_at: Timestamp,
 }
 
 impl<'a> DetailShape<'a> {
-    /// The verification of `session` as it was at `moment`.
+    /// The verification of `session` as it was at `moment`; `link` makes the links of its pictures.
     #[must_use]
-    pub fn new(session: &'a Session, moment: &'a Moment) -> Self {
+    pub fn new(session: &'a Session, moment: &'a Moment, link: impl Fn(&Media) -> MediaLink) -> Self {
+        let media = session.personal.iter().flat_map(|personal| &personal.media);
         Self {
             list: ListShape::new(session, moment),
             checks: session.checks.iter().map(check_json).collect(),
             fields: fields_json(session),
-            media: [],
+            media: media.map(|media| media_json(media, &link(media))).collect(),
         }
     }
+}
+
+fn media_json(media: &Media, link: &MediaLink) -> Value {
+    json!({
+        "id": media.id, "kind": media.kind, "content_type": Media::CONTENT_TYPE, "size": media.size,
+        "sha256": media.sha256, "url": link.url, "url_expires_at": link.expires_at,
+    })
 }
 
 fn check_json(result: &CheckResult) -> Value {
     json!({
         "id": result.id, "type": result.kind, "status": result.finding.status, "code": result.finding.code,
         "message": result.finding.message, "score": result.finding.score.map(|score| f64::from(score) / 1000.0),
-        "details": {}, "started": result.started, "finished": result.finished,
+        "details": result.finding.details, "started": result.started, "finished": result.finished,
     })
 }
 
-/// The resolved fields: in this release what the person typed.
+/// The resolved fields; before a run of checks has resolved any, what the person typed.
 fn fields_json(session: &Session) -> Value {
-    let submissions = session.personal.as_ref().map(|personal| &personal.submissions);
-    let Some(Submission::DataEntry { fields }) = submissions.and_then(|all| all.get(&StepKind::DataEntry)) else {
+    let Some(personal) = &session.personal else { return json!({}) };
+    if !personal.fields.is_empty() {
+        return personal.fields.iter().map(|(name, field)| (name.clone(), field.to_json())).collect();
+    }
+    let Some(Submission::DataEntry { fields }) = personal.submissions.get(&StepKind::DataEntry) else {
         return json!({});
     };
     fields

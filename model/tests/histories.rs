@@ -13,13 +13,16 @@ use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckStatus, Finding};
 use vetd_model::decide::{CanceledBy, CheckFinding, Command, Transition, decide};
 use vetd_model::event::{self, Event};
+use vetd_model::field::Fields;
 use vetd_model::flow::{DocumentKind, Flow};
+use vetd_model::media::{Media, MediaKind, Quality, Reading};
 use vetd_model::new_session::{Birth, NewSession, TemplateChoice};
+use vetd_model::review::{Decision, NewReview};
 use vetd_model::scaffold;
 use vetd_model::secret::SessionSecret;
 use vetd_model::submission::Submission;
 use vetd_model::test_outcome::TestOutcome;
-use vetd_model::{Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId};
+use vetd_model::{MediaId, Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId};
 
 const BORN: Timestamp = Timestamp::from_millis(1_763_800_000_123);
 const TTL: u32 = 600;
@@ -28,6 +31,7 @@ const TTL: u32 = 600;
 #[derive(Debug, Clone)]
 enum Ask {
     Load,
+    Attach(MediaKind),
     Submit(Submission),
     SubmitNext,
     Cancel(CanceledBy),
@@ -35,6 +39,7 @@ enum Ask {
     Ring,
     Resume,
     Lapse,
+    Review(Decision),
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +94,7 @@ fn asks() -> impl Strategy<Value = Ask> {
     ]);
     prop_oneof![
         3 => Just(Ask::Load),
+        1 => prop::sample::select(MediaKind::ALL.to_vec()).prop_map(Ask::Attach),
         2 => submissions().prop_map(Ask::Submit),
         8 => Just(Ask::SubmitNext),
         1 => prop::sample::select(vec![CanceledBy::Person, CanceledBy::Tenant]).prop_map(Ask::Cancel),
@@ -97,6 +103,7 @@ fn asks() -> impl Strategy<Value = Ask> {
         2 => Just(Ask::Ring),
         1 => Just(Ask::Resume),
         1 => Just(Ask::Lapse),
+        1 => prop::sample::select(vec![Decision::Approved, Decision::Declined]).prop_map(Ask::Review),
     ]
 }
 
@@ -144,6 +151,7 @@ fn birth(history: &History) -> Transition {
 fn command(ask: &Ask, session: &Session, at: Timestamp) -> Command {
     match ask {
         Ask::Load => Command::Load,
+        Ask::Attach(kind) => Command::Attach(picture(*kind, at)),
         Ask::Submit(submission) => Command::Submit(submission.clone()),
         Ask::SubmitNext => match session.next_step().and_then(|kind| session.flow.step(kind)) {
             Some(step) => Command::Submit(vetd_model::specimen::submission(step, at)),
@@ -153,19 +161,44 @@ fn command(ask: &Ask, session: &Session, at: Timestamp) -> Command {
         Ask::Ring => Command::Ring,
         Ask::Resume => Command::Resume,
         Ask::Lapse => Command::Lapse,
+        Ask::Review(decision) => Command::Review {
+            review: NewReview { decision: *decision, reason: Some("ANNA looks right".to_owned()) },
+            reviewer: "key_1".to_owned(),
+        },
         Ask::Finish { run_offset, statuses } => {
             let finding = |(kind, status): (CheckKind, &CheckStatus)| CheckFinding {
                 kind,
-                finding: Finding { status: *status, code: None, message: None, score: None },
+                finding: Finding { status: *status, ..Finding::pending() },
                 started: at,
                 finished: at,
             };
             Command::FinishChecks {
                 run: session.attempts.saturating_add_signed(i32::from(*run_offset)),
                 findings: CheckKind::ALL.into_iter().zip(statuses).map(finding).collect(),
+                fields: Fields::new(),
             }
         }
     }
+}
+
+fn picture(kind: MediaKind, at: Timestamp) -> Media {
+    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None };
+    Media {
+        id: MediaId::new(at, [kind as u8; 10]),
+        kind,
+        size: 1,
+        sha256: event::Hash([1; 32]),
+        at,
+        attempt: 0,
+        reading,
+    }
+}
+
+/// Before the next step is given, its pictures are sent.
+fn pictures(ask: &Ask, session: &Session, at: Timestamp) -> Vec<Command> {
+    let Ask::SubmitNext = ask else { return Vec::new() };
+    let Command::Submit(submission) = command(ask, session, at) else { return Vec::new() };
+    submission.pictures().iter().map(|kind| Command::Attach(picture(*kind, at))).collect()
 }
 
 /// Plays a history; hands each step to `look`: before, at, transition.
@@ -174,11 +207,13 @@ fn play(history: &History, mut look: impl FnMut(&Session, Timestamp, &Command, &
     let (mut session, mut events, mut at) = (born.next, born.events, BORN);
     for (ask, pause) in &history.steps {
         at = at.after(*pause);
-        let command = command(ask, &session, at);
-        if let Ok(transition) = decide(&session, command.clone(), at) {
-            look(&session, at, &command, &transition);
-            events.extend(transition.events);
-            session = transition.next;
+        let last = command(ask, &session, at);
+        for command in pictures(ask, &session, at).into_iter().chain([last]) {
+            if let Ok(transition) = decide(&session, command.clone(), at) {
+                look(&session, at, &command, &transition);
+                events.extend(transition.events);
+                session = transition.next;
+            }
         }
     }
     (session, events)
@@ -206,6 +241,10 @@ proptest! {
                 assert!(allowed(from, to), "{from} to {to} by {command:?}");
                 assert_eq!(transition.events.len(), 1, "each move writes exactly one event");
                 assert_eq!(transition.events[0].moment.status, to);
+            } else if matches!(command, Command::Review { .. }) {
+                assert_eq!((from, before.review.is_none()), (Status::RequiresReview, true), "one review of a doubtful case");
+                assert_eq!(transition.events.len(), 1, "a review writes exactly one event");
+                assert_eq!(transition.events[0].moment.status, transition.next.verification_status());
             } else {
                 assert!(transition.events.is_empty(), "no move, no event");
             }
@@ -228,7 +267,7 @@ proptest! {
         let (session, _) = play(&history, |_, _, _, _| {});
         prop_assume!(session.status().is_terminal());
         let at = session.updated.after(Duration::from_secs(100_000));
-        for ask in more {
+        for ask in more.into_iter().filter(|ask| !matches!(ask, Ask::Review(_))) {
             match decide(&session, command(&ask, &session, at), at) {
                 Err(_) => {}
                 Ok(transition) => {
@@ -268,6 +307,46 @@ proptest! {
         let ended = session.status().is_terminal();
         prop_assert_eq!(event::last_id(&session), events.last().map(|event| event.id).filter(|_| ended));
         prop_assert_eq!(session.chain.hash.to_string(), previous);
+    }
+
+    #[test]
+    fn what_is_redacted_is_gone_and_the_chain_still_holds(history in histories(), decision in prop::option::of(Just(Decision::Approved))) {
+        let (mut session, mut events) = play(&history, |_, _, _, _| {});
+        prop_assume!(session.status().is_terminal());
+        let at = session.updated.after(Duration::from_secs(100_000));
+        if let Some(decision) = decision
+            && let Ok(reviewed) = decide(&session, command(&Ask::Review(decision), &session, at), at)
+        {
+            events.extend(reviewed.events);
+            session = reviewed.next;
+        }
+        let before: Vec<_> = events.iter().map(|event| (event.data_hash, event.hash())).collect();
+        let media = session.personal.as_ref().map_or(0, |personal| personal.media.len());
+        let (first, status, checks) = (event::first_id(&session), session.verification_status(), session.checks.len());
+        let redacted = decide(&session, Command::Redact, at).unwrap();
+        prop_assert_eq!((redacted.events.len(), redacted.effects.len()), (1, media));
+        prop_assert_eq!(redacted.erased.as_deref(), session.personal.as_deref());
+        let session = redacted.next;
+        prop_assert!(session.personal.is_none());
+        prop_assert_eq!((event::first_id(&session), session.verification_status(), session.checks.len()), (first, status, checks));
+        let told = redacted.events.last().unwrap();
+        prop_assert_eq!(event::last_id(&session), Some(told.id));
+        prop_assert_ne!(Some(told.id), first);
+        prop_assert_eq!(told.prev_hash, before.last().unwrap().1);
+        prop_assert_eq!(session.chain.hash, told.hash());
+        for (event, (data_hash, hash)) in events.iter().zip(before) {
+            prop_assert_eq!((event.data_hash, event.hash()), (data_hash, hash));
+            let envelope = serde_json::to_value(event.envelope(&session)).unwrap();
+            prop_assert_eq!(&envelope["data_salt"], &Value::Null);
+            prop_assert_eq!(&envelope["data"]["object"]["metadata"], &Value::Null);
+            prop_assert_eq!(&envelope["data"]["object"]["redacted_at"], &Value::Null, "not known by then");
+            prop_assert!(!envelope.to_string().contains("ANNA"));
+        }
+        let last = serde_json::to_value(told.envelope(&session)).unwrap();
+        prop_assert_eq!(&last["data"]["object"]["redacted_at"], &json!(at.seconds()));
+        let again = decide(&session, Command::Redact, at).unwrap();
+        prop_assert!(!again.changed && again.events.is_empty() && again.effects.is_empty());
+        prop_assert!(decide(&session, command(&Ask::Review(Decision::Approved), &session, at), at).is_err());
     }
 
     #[test]

@@ -8,12 +8,19 @@ use std::time::Duration;
 use serde_json::json;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
-use vetd_model::flow::Flow;
+use vetd_model::event::Hash;
+use vetd_model::field::Fields;
+use vetd_model::flow::{Flow, StepKind};
+use vetd_model::media::{Media, MediaKind, Quality, Reading, UPLOAD_LIMIT};
 use vetd_model::new_session::{Birth, NewSession};
+use vetd_model::review::{Decision, NewReview};
 use vetd_model::secret::SessionSecret;
 use vetd_model::session::RUN_LIMIT;
 use vetd_model::simulate::{Action, simulate};
-use vetd_model::{ErrorCode, Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId, scaffold, specimen};
+use vetd_model::verification::{ListShape, Moment};
+use vetd_model::{
+    ErrorCode, MediaId, Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId, scaffold, specimen,
+};
 
 const BORN: Timestamp = Timestamp::from_millis(1_763_800_000_250);
 
@@ -38,14 +45,24 @@ fn apply(session: &mut Session, command: Command, at: Timestamp) -> Transition {
     transition
 }
 
-/// Loads and submits every step at `at`.
+fn picture(kind: MediaKind, at: Timestamp) -> Media {
+    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None };
+    let id = MediaId::new(at, [kind as u8; 10]);
+    Media { id, kind, size: 1, sha256: Hash([1; 32]), at, attempt: 0, reading }
+}
+
+/// Loads and submits every step at `at`, with its pictures.
 fn submit_all(session: &mut Session, at: Timestamp) -> Transition {
     if session.status() == Status::Created {
         apply(session, Command::Load, at);
     }
     let mut last = None;
     while let Some(step) = session.next_step().and_then(|kind| session.flow.step(kind).cloned()) {
-        last = Some(apply(session, Command::Submit(specimen::submission(&step, at)), at));
+        let submission = specimen::submission(&step, at);
+        for kind in submission.pictures() {
+            apply(session, Command::Attach(picture(*kind, at)), at);
+        }
+        last = Some(apply(session, Command::Submit(submission), at));
     }
     last.unwrap()
 }
@@ -54,7 +71,7 @@ fn findings(session: &Session, finding: &Finding) -> Command {
     let found =
         |kind| CheckFinding { kind, finding: finding.clone(), started: session.updated, finished: session.updated };
     let findings = session.flow.checks().iter().map(|spec| found(spec.kind)).collect();
-    Command::FinishChecks { run: session.attempts, findings }
+    Command::FinishChecks { run: session.attempts, findings, fields: Fields::new() }
 }
 
 fn later(seconds: u64) -> Timestamp {
@@ -64,9 +81,9 @@ fn later(seconds: u64) -> Timestamp {
 #[test]
 fn a_plain_success_is_created_updated_updated_completed() {
     let mut session = start(json!({}));
-    let walk = simulate(&session, &[Action::Load, Action::Submit], later(1), |session| {
+    let walk = simulate(&session, &[Action::Load, Action::Submit], &[], later(1), &|session| {
         let Command::FinishChecks { findings, .. } = findings(session, &Finding::passed()) else { unreachable!() };
-        findings
+        (findings, Fields::new())
     })
     .unwrap();
     session = walk.next;
@@ -257,4 +274,95 @@ fn every_test_outcome_ends_as_it_says() {
             assert_eq!(session.state.ended_at(), Some(session.expires_at), "as if the deadline had come");
         }
     }
+}
+
+fn with_document() -> Session {
+    let config = json!({ "steps": [{ "type": "document_upload" }], "checks": [{ "type": "document_mrz" }] });
+    let mut session = start_with(&json!({}), Arc::new(Flow::parse(&config, "flow_config").unwrap()));
+    apply(&mut session, Command::Load, later(1));
+    session
+}
+
+fn attach(kind: MediaKind, seconds: u64) -> Command {
+    Command::Attach(picture(kind, later(seconds)))
+}
+
+#[test]
+fn a_document_needs_its_pictures_and_one_that_was_read_completes() {
+    let mut session = with_document();
+    let document = specimen::submission(session.flow.step(StepKind::DocumentUpload).unwrap(), later(1));
+    let refused = decide(&session, Command::Submit(document), later(1)).unwrap_err();
+    assert_eq!(refused.fields[0].path, "media.document_front");
+    let refused = decide(&session, attach(MediaKind::Selfie, 1), later(1)).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::CheckNotRequired);
+    submit_all(&mut session, later(2));
+    let done = findings(&session, &Finding::passed());
+    assert_eq!(decide(&session, done, later(3)).unwrap().next.status(), Status::Completed);
+    // A check that had nothing to look at has read nothing.
+    let skipped = findings(&session, &Finding::skipped("no_mrz_expected", "Such a document has none."));
+    let next = decide(&session, skipped, later(3)).unwrap().next;
+    assert_eq!(next.last_error.unwrap().code, "evidence_unread");
+}
+
+#[test]
+fn a_picture_taken_again_replaces_the_one_before_and_is_deleted() {
+    let mut session = with_document();
+    assert!(apply(&mut session, attach(MediaKind::DocumentFront, 1), later(1)).effects.is_empty());
+    let first = session.personal.as_ref().unwrap().media[0].id;
+    let again = apply(&mut session, attach(MediaKind::DocumentFront, 2), later(2));
+    assert_eq!(again.effects, [Effect::Discard { media: first }]);
+    assert_eq!((again.events.len(), session.personal.as_ref().unwrap().media.len()), (0, 1));
+    for _ in 2..UPLOAD_LIMIT {
+        apply(&mut session, attach(MediaKind::DocumentBack, 3), later(3));
+    }
+    let refused = decide(&session, attach(MediaKind::DocumentBack, 3), later(3)).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidState);
+    let late = decide(&session, attach(MediaKind::DocumentFront, 3), session.expires_at).unwrap();
+    assert_eq!(late.refused.unwrap().code, ErrorCode::SessionExpired);
+}
+
+#[test]
+fn another_attempt_needs_other_pictures() {
+    let mut session = with_document();
+    submit_all(&mut session, later(1));
+    let config = findings(&session, &Finding::failed("mrz_not_found", "None was found."));
+    let flow = json!({ "steps": [{ "type": "document_upload" }],
+        "checks": [{ "type": "document_mrz", "on_fail": "retry" }] });
+    session.flow = Arc::new(Flow::parse(&flow, "flow_config").unwrap());
+    apply(&mut session, config, later(2));
+    assert_eq!(session.status(), Status::RequiresInput);
+    let document = specimen::submission(session.flow.step(StepKind::DocumentUpload).unwrap(), later(3));
+    assert!(decide(&session, Command::Submit(document), later(3)).is_err());
+    submit_all(&mut session, later(3));
+    assert_eq!(session.attempts, 2);
+}
+
+#[test]
+fn a_review_decides_the_verification_and_leaves_the_session() {
+    let mut session = start(json!({ "test_outcome": "requires_review" }));
+    let review = |decision| Command::Review {
+        review: NewReview { decision, reason: Some("Looks right.".to_owned()) },
+        reviewer: "key_1".to_owned(),
+    };
+    let early = decide(&session, review(Decision::Approved), later(1)).unwrap_err();
+    assert_eq!(early.code, ErrorCode::InvalidState);
+    submit_all(&mut session, later(1));
+    let found = findings(&session, &Finding::passed());
+    apply(&mut session, found, later(2));
+    let reviewed = apply(&mut session, review(Decision::Declined), later(9));
+    assert_eq!(reviewed.events[0].kind.as_str(), "verification.reviewed");
+    assert_eq!((session.status(), session.verification_status()), (Status::RequiresReview, Status::Failed));
+    let moment = Moment::of(&session);
+    assert_eq!(moment.decided_at, Some(later(9)));
+    let shape = serde_json::to_value(ListShape::new(&session, &moment)).unwrap();
+    assert_eq!(shape["status"], "failed");
+    assert_eq!(shape["review"]["reason"], "Looks right.");
+    let second = decide(&session, review(Decision::Approved), later(10)).unwrap_err();
+    assert_eq!(second.code, ErrorCode::InvalidState);
+}
+
+#[test]
+fn only_what_has_ended_is_redacted() {
+    let session = start(json!({ "metadata": { "a": "b" } }));
+    assert_eq!(decide(&session, Command::Redact, later(1)).unwrap_err().code, ErrorCode::InvalidState);
 }
