@@ -337,6 +337,12 @@ impl Session {
         self.review.as_ref().map_or_else(|| self.status(), |review| review.decision.status())
     }
 
+    /// The document that the verification is found by, once it has ended: its issuer and number.
+    #[must_use]
+    pub fn indexed_document(&self) -> Option<(&str, &str)> {
+        self.personal.as_ref().filter(|_| self.status().is_terminal())?.document()
+    }
+
     /// The next moment at which the session must be rung: its deadline, or the limit of the run
     /// of checks under way. `None` once it has ended.
     #[must_use]

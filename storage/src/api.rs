@@ -12,6 +12,7 @@ use vetd_model::delivery::{Attempt, Delivery, Failing};
 use vetd_model::event::Event;
 use vetd_model::notice::{Logged, Notice};
 use vetd_model::secret::SessionSecret;
+use vetd_model::session::Personal;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
@@ -87,6 +88,9 @@ pub struct SessionWrite<'a> {
     pub next: &'a Arc<Session>,
     /// The events of the move, in order.
     pub events: &'a [Event],
+    /// The person's data that the move erases, if it does: its index entries go in the same commit,
+    /// and its secret before the commit is acknowledged.
+    pub erased: Option<&'a Personal>,
 }
 
 /// One record to write. `revision` is the one that was read (0 for a new record); a mismatch
@@ -236,6 +240,13 @@ pub enum Answer {
         /// The bytes.
         body: Bytes,
     },
+    /// The answer held a person's data, which was erased since. Read only, never filed.
+    Redacted {
+        /// The HTTP status.
+        status: u16,
+        /// Whose data it was.
+        session: SessionId,
+    },
 }
 
 /// An idempotency record, committed with the effect that it answers for.
@@ -338,6 +349,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of sessions; damaged records are reported and left out.
     fn sessions(&self, realm: Realm, query: SessionQuery) -> BoxFuture<'_, Result<Page<Session>, StoreError>>;
+
+    /// The sessions whose document was of this issuer and number, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn sessions_of_document(
+        &self,
+        realm: Realm,
+        issuer: &str,
+        number: &str,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError>;
 
     /// Every session that has not ended, of all realms, each handed to `each`. Called once, before
     /// the first commit: the number of live sessions is counted from here on.

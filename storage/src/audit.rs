@@ -12,6 +12,7 @@ use crate::disk::status::StatusEntry;
 use crate::disk::{delivery, event};
 use crate::keys::{self, Key};
 use crate::shared::Shared;
+use crate::slots::Slot;
 use crate::store::SledStore;
 use crate::table::scan;
 use crate::writer::sled_folder;
@@ -55,8 +56,8 @@ struct Facts {
     chain: Chain,
     entry: StatusEntry,
     template: TemplateId,
-    /// The keys of its metadata index entries.
-    metadata: Vec<Key>,
+    /// The keys of the index entries that the person's data has.
+    personal: Vec<Key>,
     /// When the first event was written.
     born: Timestamp,
     /// When the last event was written, if the session has ended.
@@ -90,6 +91,7 @@ impl Audit<'_> {
         self.endpoints()?;
         self.deliveries()?;
         self.continuations()?;
+        self.erasures()?;
         self.stray_files();
         Ok(())
     }
@@ -138,14 +140,17 @@ impl Audit<'_> {
     fn facts(&self, session: &Session) -> Facts {
         let (realm, id) = (session.realm, session.id);
         let metadata = session.personal.as_ref().map(|personal| &personal.metadata);
-        let hashed = |(name, value): (&String, &String)| {
-            keys::by_metadata(realm, self.shared.keyring.metadata_hash(realm, name, value), id)
-        };
+        let keyring = &self.shared.keyring;
+        let hashed =
+            |(name, value): (&String, &String)| keys::by_metadata(realm, keyring.metadata_hash(realm, name, value), id);
+        let document = session
+            .indexed_document()
+            .map(|(issuer, number)| keys::by_document(realm, keyring.document_hash(realm, issuer, number), id));
         Facts {
             chain: session.chain,
             entry: StatusEntry::of(session),
             template: session.template.id,
-            metadata: metadata.into_iter().flatten().map(hashed).collect(),
+            personal: metadata.into_iter().flatten().map(hashed).chain(document).collect(),
             born: session.created,
             ended: session.status().is_terminal().then_some(session.updated),
             told: Chain::default(),
@@ -163,9 +168,9 @@ impl Audit<'_> {
         if !self.holds(&keys::by_template(realm, facts.template, id))? {
             self.blame(format!("The session {id} has no entry in the template index."));
         }
-        for key in &facts.metadata {
+        for key in &facts.personal {
             if !self.holds(key)? {
-                self.blame(format!("The session {id} lacks an entry in the metadata index."));
+                self.blame(format!("The session {id} lacks an entry in the index of metadata or documents."));
             }
         }
         Ok(())
@@ -288,10 +293,12 @@ impl Audit<'_> {
                 self.blame(format!("The {} has no session of that template.", keys::in_words(&key)));
             }
         }
-        for (key, _) in self.entries(keys::BY_METADATA)? {
+        let mut personal = self.entries(keys::BY_METADATA)?;
+        personal.extend(self.entries(keys::BY_DOCUMENT)?);
+        for (key, _) in personal {
             let facts = session_of(&key).and_then(|of| self.sessions.get(&of));
-            if !facts.is_some_and(|facts| facts.metadata.contains(&key)) {
-                self.blame(format!("The {} has no session with that metadata.", keys::in_words(&key)));
+            if !facts.is_some_and(|facts| facts.personal.contains(&key)) {
+                self.blame(format!("The {} has no session that holds what it stands for.", keys::in_words(&key)));
             }
         }
         Ok(())
@@ -389,6 +396,17 @@ impl Audit<'_> {
                 if letter == keys::DELIVERY && self.holds(&keys::delivery(keys::SETTLED, endpoint, position))? {
                     self.blame(format!("The {place} is both pending and settled."));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was ordered to be erased is gone from the key file.
+    fn erasures(&mut self) -> Result<(), StoreError> {
+        for (key, _) in self.entries(keys::ERASURE)? {
+            let slot = keys::erased_slot(&key).map(|slot| self.shared.slots.read(slot));
+            if !matches!(slot, Some(Ok(Slot::Erased))) {
+                self.blame(format!("The {} was not carried out.", keys::in_words(&key)));
             }
         }
         Ok(())

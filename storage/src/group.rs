@@ -27,12 +27,22 @@ pub(crate) struct Group {
     pub first_slot: u32,
     /// Wrapped secrets, for the slots from `first_slot` on.
     pub secrets: Vec<Vec<u8>>,
+    /// Slots whose secrets go once the batch is durable.
+    pub erased: Vec<u32>,
     events: bool,
 }
 
 impl Group {
     pub(crate) const fn new(tree: Db, position: u64, first_slot: u32) -> Self {
-        Self { tree, changes: Changes::new(), position, first_slot, secrets: Vec::new(), events: false }
+        Self {
+            tree,
+            changes: Changes::new(),
+            position,
+            first_slot,
+            secrets: Vec::new(),
+            erased: Vec::new(),
+            events: false,
+        }
     }
 
     /// Takes a commit in, whole or not at all.
@@ -144,6 +154,11 @@ impl Group {
             }
             Op::OfEndpoint { .. } => {}
             Op::RemoveDeliveries { endpoint } => self.remove_deliveries(endpoint)?,
+            Op::Erase { slot, at } => {
+                // Noted in the batch: if the server dies before the slot is erased, the next start does it.
+                self.put_new(keys::erasure(slot), number(at.millis()));
+                self.erased.push(slot);
+            }
             Op::Answer { slot, at, value, .. } => {
                 self.put_record(keys::answer(answer_days(at).today, slot), &value, before)?;
             }

@@ -30,6 +30,7 @@ pub(crate) struct Keyring {
     endpoint: Seal,
     answer: Seal,
     metadata: Hmac<Sha256>,
+    document: Hmac<Sha256>,
 }
 
 impl Keyring {
@@ -41,6 +42,7 @@ impl Keyring {
             endpoint: Seal::new(&key("endpoint secrets")),
             answer: Seal::new(&key("answers")),
             metadata: keyed(key("metadata index").as_slice()),
+            document: keyed(key("document index").as_slice()),
             extracted,
         }
     }
@@ -76,6 +78,19 @@ impl Keyring {
         let full: [u8; 32] = mac.finalize().into_bytes().into();
         let mut short = [0; 8];
         short.copy_from_slice(&full[..8]);
+        short
+    }
+
+    /// The keyed hash that a document is indexed under.
+    pub(crate) fn document_hash(&self, realm: Realm, issuer: &str, number: &str) -> [u8; 16] {
+        let mut mac = self.document.clone();
+        mac.update(&realm.bytes());
+        mac.update(&(issuer.len() as u64).to_be_bytes());
+        mac.update(issuer.as_bytes());
+        mac.update(number.as_bytes());
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut short = [0; 16];
+        short.copy_from_slice(&full[..16]);
         short
     }
 

@@ -7,6 +7,7 @@
 //! | `x` | realm, status code, session | deadline and whether checks run, while live |
 //! | `t` | realm, template, session | nothing |
 //! | `m` | realm, keyed hash of a metadata entry, session | nothing |
+//! | `b` | realm, keyed hash of a document's issuer and number, session | nothing |
 //! | `e` | realm, position | an event |
 //! | `i` | realm, event | its position |
 //! | `f` | digest | a flow |
@@ -23,6 +24,7 @@
 //! | `y` | endpoint, position | a delivery that is settled |
 //! | `h` | endpoint, position, number | a failed attempt |
 //! | `k` | day, slot | an idempotency record |
+//! | `z` | slot | when the secret in the slot of the key file was ordered to be erased |
 //! | `!` | a name | what the store knows of itself |
 //! | `+` | another key, number | the continuation of a long record |
 //!
@@ -42,6 +44,7 @@ pub(crate) const SESSION: u8 = b's';
 pub(crate) const STATUS: u8 = b'x';
 pub(crate) const BY_TEMPLATE: u8 = b't';
 pub(crate) const BY_METADATA: u8 = b'm';
+pub(crate) const BY_DOCUMENT: u8 = b'b';
 pub(crate) const EVENT: u8 = b'e';
 pub(crate) const EVENT_ID: u8 = b'i';
 pub(crate) const FLOW: u8 = b'f';
@@ -58,6 +61,7 @@ pub(crate) const DELIVERY: u8 = b'd';
 pub(crate) const SETTLED: u8 = b'y';
 pub(crate) const ATTEMPT: u8 = b'h';
 pub(crate) const ANSWER: u8 = b'k';
+pub(crate) const ERASURE: u8 = b'z';
 pub(crate) const CONTINUATION: u8 = b'+';
 
 /// The store's schema version, a `u32`.
@@ -110,6 +114,24 @@ pub(crate) fn by_metadata(realm: Realm, hash: [u8; 8], id: SessionId) -> Key {
 
 pub(crate) fn by_metadatas(realm: Realm, hash: [u8; 8]) -> Key {
     key(BY_METADATA, &[&realm.bytes(), &hash])
+}
+
+pub(crate) fn by_document(realm: Realm, hash: [u8; 16], id: SessionId) -> Key {
+    key(BY_DOCUMENT, &[&realm.bytes(), &hash, id.bytes()])
+}
+
+pub(crate) fn by_documents(realm: Realm, hash: [u8; 16]) -> Key {
+    key(BY_DOCUMENT, &[&realm.bytes(), &hash])
+}
+
+pub(crate) fn erasure(slot: u32) -> Key {
+    key(ERASURE, &[&slot.to_be_bytes()])
+}
+
+/// The slot that an erasure names.
+pub(crate) fn erased_slot(key: &[u8]) -> Option<u32> {
+    let [ERASURE, a, b, c, d] = *key else { return None };
+    Some(u32::from_be_bytes([a, b, c, d]))
 }
 
 pub(crate) fn event(realm: Realm, position: u64) -> Key {
@@ -229,6 +251,8 @@ pub(crate) fn in_words(key: &[u8]) -> String {
         Some(&STATUS) => "status index",
         Some(&BY_TEMPLATE) => "template index",
         Some(&BY_METADATA) => "metadata index",
+        Some(&BY_DOCUMENT) => "document index",
+        Some(&ERASURE) => "erasure",
         Some(&EVENT) => "event",
         Some(&EVENT_ID) => "event index",
         Some(&FLOW) => "flow",

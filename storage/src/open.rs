@@ -198,6 +198,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
     } else {
         check_key(&tree, &keyring)?;
     }
+    finish_erasures(&tree, &slots)?;
     let position = read_position(&tree)?.unwrap_or(LAST_POSITION_ABSENT);
 
     let probed = dir.clone();
@@ -324,6 +325,16 @@ fn found(dir: &Path, tree: &Db, keyring: &Keyring, data: &File) -> Result<(), Op
         File::open(dir)?.sync_all()
     };
     sync().map_err(|error| OpenError::io("syncing", dir, error))
+}
+
+/// Erases every secret whose erasure is on record: a server that died, or a backup that was taken
+/// meanwhile, may have it still.
+fn finish_erasures(tree: &Db, slots: &SlotFile) -> Result<(), OpenError> {
+    let ordered = tree.scan_prefix([keys::ERASURE]).keys();
+    let ordered = ordered.map(|key| key.map(|key| keys::erased_slot(&key))).collect::<Result<Vec<_>, _>>();
+    let ordered = ordered.map_err(|error| OpenError::Damaged(error.to_string()))?;
+    let ordered: Vec<u32> = ordered.into_iter().flatten().collect();
+    slots.erase(&ordered).map_err(|error| OpenError::Damaged(format!("its key file cannot be written: {error}")))
 }
 
 /// The last position ever given, whatever has been swept since.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sled::IVec;
 use vetd_model::delivery::Delivery;
 use vetd_model::flow::Flow;
+use vetd_model::session::Personal;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::{EndpointId, EventId, Realm, Session, Timestamp};
 
@@ -51,6 +52,8 @@ pub(crate) enum Op {
     OfEndpoint { endpoint: EndpointId, key: Key, value: IVec, new: bool },
     /// Removes an endpoint's deliveries.
     RemoveDeliveries { endpoint: EndpointId },
+    /// Erases the secret in a slot of the key file, once the batch is durable.
+    Erase { slot: u32, at: Timestamp },
     /// Files an answer, if there is none that still counts.
     Answer {
         slot: IdempotencySlot,
@@ -119,7 +122,7 @@ impl Op {
             | Self::PutNew { value, .. }
             | Self::Event { value, .. }
             | Self::OfEndpoint { value, .. } => value.len(),
-            Self::Slug { .. } | Self::NewCursor { .. } => 0,
+            Self::Slug { .. } | Self::NewCursor { .. } | Self::Erase { .. } => 0,
             Self::Remove { .. }
             | Self::RemoveUnchanged { .. }
             | Self::RemoveRecord { .. }
@@ -245,6 +248,13 @@ impl Builder<'_> {
             self.constant_indexes(session);
             self.flow(&session.flow)?;
         }
+        let was_live = before.is_none_or(|handle| handle.entry.live.is_some());
+        if was_live && let Some(key) = self.document_key(session, session.indexed_document()) {
+            self.put_new(key, Vec::new());
+        }
+        if let Some(erased) = write.erased {
+            self.erase(session, erased, slot);
+        }
         for event in write.events {
             self.event(event.realm, event.id, event::encode(event)?.into());
         }
@@ -297,6 +307,26 @@ impl Builder<'_> {
             let hash = self.shared.keyring.metadata_hash(session.realm, name, value);
             self.put_new(keys::by_metadata(session.realm, hash, session.id), Vec::new());
         }
+    }
+
+    /// A person's index entries, and their secret.
+    fn erase(&mut self, session: &Session, erased: &Personal, slot: Option<u32>) {
+        for (name, value) in &erased.metadata {
+            let hash = self.shared.keyring.metadata_hash(session.realm, name, value);
+            self.remove(keys::by_metadata(session.realm, hash, session.id));
+        }
+        if let Some(key) = self.document_key(session, erased.document()) {
+            self.remove(key);
+        }
+        if let Some(slot) = slot {
+            self.ops.push(Op::Erase { slot, at: session.updated });
+        }
+    }
+
+    fn document_key(&self, session: &Session, document: Option<(&str, &str)>) -> Option<Key> {
+        let (issuer, number) = document?;
+        let hash = self.shared.keyring.document_hash(session.realm, issuer, number);
+        Some(keys::by_document(session.realm, hash, session.id))
     }
 
     fn template(

@@ -83,6 +83,20 @@ impl Shared {
         Ok(self.flows.keep(Arc::new(flow::decode(digest, &bytes)?)))
     }
 
+    /// Sessions whose document was of this issuer and number, newest first.
+    pub(crate) fn sessions_of_document(
+        &self,
+        realm: Realm,
+        issuer: &str,
+        number: &str,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let prefix = keys::by_documents(realm, self.keyring.document_hash(realm, issuer, number));
+        let last = keys::last_under(&prefix);
+        let found = self.table.view()?.range(&prefix, &last, Direction::Descending, limit)?;
+        Ok(found.iter().filter_map(|(key, _)| keys::last_id(key)).map(SessionId::from_bytes).collect())
+    }
+
     /// Names the record that a fault belongs to, and reports damage.
     pub(crate) fn blame(&self, key: &[u8], fault: Fault) -> StoreError {
         let error = match fault {
@@ -181,8 +195,13 @@ impl Shared {
             AnswerV1::Body { status, owner: Some((realm, id)), sealed } => {
                 let (realm, id) = (Realm::from_bytes(realm).ok_or(Damaged)?, SessionId::from_bytes(id));
                 let owner = self.table.view()?.record(&keys::session(realm, id))?.ok_or(Damaged)?;
-                let owner = SessionRecord::decode(&owner)?.slot.ok_or(Damaged)?;
-                let seal = owner_seal(&self.secret(realm, id, owner)?);
+                let owner = SessionRecord::decode(&owner)?;
+                let slot_of_secret = owner.slot.ok_or(Damaged)?;
+                if owner.sealed().is_none() {
+                    let answer = Answer::Redacted { status, session: id };
+                    return Ok(StoredAnswer { fingerprint: record.fingerprint, answer });
+                }
+                let seal = owner_seal(&self.secret(realm, id, slot_of_secret)?);
                 let body = seal.open(&sealed.0, &place(slot, Some((realm, id))))?;
                 Answer::Body { status, body: Bytes::copy_from_slice(&body) }
             }

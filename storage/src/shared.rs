@@ -29,6 +29,8 @@ pub enum WriteStage {
     Flush,
     /// Before the data file is synced, for a group or after the store was reopened.
     Sync,
+    /// Before secrets are erased, after the batch that orders it is durable.
+    Erase,
 }
 /// Asked at each stage of each group; an error stands for one of the disk. For tests.
 pub type WriteFault = Arc<dyn Fn(WriteStage) -> io::Result<()> + Send + Sync>;

@@ -117,17 +117,18 @@ impl SlotFile {
         })
     }
 
-    /// Zeroes a secret in place and syncs: whatever it sealed can no longer be read, in the
-    /// store and in every backup that does not hold the slot. The slot is not used again.
-    #[cfg_attr(not(test), expect(dead_code, reason = "redaction, which calls it, comes with a later stage"))]
-    pub(crate) fn erase(&self, slot: u32) -> io::Result<()> {
-        if slot == 0 || u64::from(slot) >= self.capacity.load(Ordering::Acquire) {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
+    /// Zeroes secrets in place and syncs: whatever they sealed can no longer be read, in the
+    /// store and in every backup that does not hold the slots. A slot is not used again.
+    pub(crate) fn erase(&self, slots: &[u32]) -> io::Result<()> {
         let mut bytes = [0; SLOT];
         bytes[0] = ERASED;
-        self.file.write_all_at(&bytes, u64::from(slot) * SLOT as u64)?;
-        self.file.sync_data()
+        for slot in slots {
+            if *slot == 0 || u64::from(*slot) >= self.capacity.load(Ordering::Acquire) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            self.file.write_all_at(&bytes, u64::from(*slot) * SLOT as u64)?;
+        }
+        if slots.is_empty() { Ok(()) } else { self.file.sync_data() }
     }
 
     /// Hands over the file as it is now, in pieces of so many slots. A slot that is written
@@ -235,12 +236,12 @@ mod tests {
         let path = dir.path().join(KEY_FILE);
         let slots = SlotFile::create(&path).unwrap();
         slots.write(1, &[vec![0xab; WRAPPED], vec![0xcd; WRAPPED]]).unwrap();
-        slots.erase(2).unwrap();
+        slots.erase(&[2]).unwrap();
         assert_eq!(slots.read(2).unwrap(), Slot::Erased);
         assert_eq!(slots.read(1).unwrap(), Slot::Secret([0xab; WRAPPED]));
         assert!(!std::fs::read(&path).unwrap().contains(&0xcd));
         assert_eq!(SlotFile::open(&path).unwrap().1, 3);
-        assert!(slots.erase(0).is_err());
+        assert!(slots.erase(&[0]).is_err());
     }
 
     #[test]
@@ -266,7 +267,7 @@ mod tests {
         slots.write(CHUNK as u32 + 5, &[vec![1; WRAPPED]]).unwrap();
         for erased in [false, true] {
             if erased {
-                slots.erase(CHUNK as u32 + 5).unwrap();
+                slots.erase(&[CHUNK as u32 + 5]).unwrap();
             }
             let before = std::fs::read(&path).unwrap();
             assert!(is_in_use(&path).unwrap());

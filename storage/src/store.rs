@@ -118,6 +118,16 @@ impl Store for SledStore {
         aside(move || shared.sessions(realm, &query))
     }
 
+    fn sessions_of_document(
+        &self,
+        realm: Realm,
+        issuer: &str,
+        number: &str,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.shared.sessions_of_document(realm, issuer, number, limit)
+    }
+
     fn live_sessions(&self, each: &mut dyn FnMut(LiveSession)) -> Result<(), StoreError> {
         self.shared.live_sessions(each)
     }

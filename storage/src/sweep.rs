@@ -1,5 +1,7 @@
 //! The sweep: what has had its time is found here, a bounded batch at a time.
 
+use std::time::Duration;
+
 use sled::IVec;
 use vetd_model::delivery::Delivery;
 use vetd_model::{EndpointId, Timestamp};
@@ -15,6 +17,11 @@ use crate::time_limits::answer_days;
 /// The most records looked at, and deleted, in one step.
 const BATCH: usize = 1_000;
 
+/// The most notes of erasures that are looked at; what is left waits for the next sweep.
+const ERASURES: usize = 100_000;
+/// How long they are kept.
+const KEEP_ERASURES: Duration = Duration::from_secs(7 * 86_400);
+
 /// Where a sweep stands.
 pub(crate) enum Sweep {
     /// Among the answers of finished days, which are the first under their letter.
@@ -23,6 +30,8 @@ pub(crate) enum Sweep {
     Deliveries(Key),
     /// Among the events, from this key on.
     Events(Key),
+    /// Among the notes of erasures that were carried out.
+    Erasures,
     /// At its end.
     Done,
 }
@@ -74,7 +83,14 @@ impl Shared {
             }
             Sweep::Events(from) => {
                 let (finished, next) = self.old_events(from, age.events_before)?;
-                *sweep = next.map_or(Sweep::Done, Sweep::Events);
+                *sweep = next.map_or(Sweep::Erasures, Sweep::Events);
+                Ok(finished)
+            }
+            Sweep::Erasures => {
+                let finished = self.old_erasures(age.now)?;
+                if finished.records < BATCH {
+                    *sweep = Sweep::Done;
+                }
                 Ok(finished)
             }
             Sweep::Done => Ok(Finished::default()),
@@ -159,6 +175,22 @@ impl Shared {
             None => IVec::from([key.as_ref(), &[0]].concat()),
         });
         Ok((finished, next))
+    }
+
+    /// Kept for some days, so that a backup that was taken meanwhile, and has the secret still, is
+    /// told of its erasure when it is restored.
+    fn old_erasures(&self, now: Timestamp) -> Result<Finished, StoreError> {
+        let mut finished = Finished::default();
+        let last = keys::last_under(&[keys::ERASURE]);
+        let entries = self.table.view()?.range(&[keys::ERASURE], &last, Direction::Ascending, ERASURES)?;
+        for (key, value) in entries {
+            let ordered = keys::last_number(&value).map(Timestamp::from_millis);
+            if finished.records < BATCH && ordered.is_none_or(|at| at.after(KEEP_ERASURES) <= now) {
+                finished.ops.push(Op::Remove { key });
+                finished.records += 1;
+            }
+        }
+        Ok(finished)
     }
 
     fn owner(&self, id: EndpointId) -> Result<Owner, StoreError> {

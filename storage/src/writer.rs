@@ -182,10 +182,11 @@ impl Writer {
             timed(&self.shared.meters.slots, write).map_err(Failure::Slots)?;
             self.next_slot = group.next_slot();
         }
-        let position = group.position;
+        let (position, erased) = (group.position, group.erased.clone());
         let (batch, changes) = group.finish().map_err(Failure::Tree)?;
         self.shared.table.mask(changes);
         self.apply(tree, batch)?;
+        self.erase(&erased).map_err(Failure::Erase)?;
         self.position = position;
         self.shared.table.unmask();
         admitted.iter().for_each(|commit| commit.keep(&self.shared.recent));
@@ -203,6 +204,14 @@ impl Writer {
         // On Linux sled's flush survives a killed process, not a power cut; this does.
         self.fault(WriteStage::Sync).map_err(Failure::Sync)?;
         timed(&meters.sync, || self.data.sync_data()).map_err(Failure::Sync)
+    }
+
+    fn erase(&self, slots: &[u32]) -> io::Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        self.fault(WriteStage::Erase)?;
+        self.shared.slots.erase(slots)
     }
 
     fn fault(&self, stage: WriteStage) -> io::Result<()> {
@@ -225,6 +234,8 @@ impl Writer {
             // The slots were for this group alone; nothing refers to them.
             Failure::Slots(_) => {}
             Failure::Sync(error) => self.give_up_unsynced(&error),
+            // The erasure is ordered durably: the next start carries it out.
+            Failure::Erase(error) => self.shared.give_up(&format!("a secret could not be erased: {error}")),
             Failure::Tree(_) => self.reopen(),
         }
     }
@@ -315,6 +326,8 @@ enum Failure {
     Tree(StoreError),
     /// What sled wrote may never reach the disk.
     Sync(io::Error),
+    /// A secret that must go is still in the key file.
+    Erase(io::Error),
 }
 
 /// sled's flush ends in `sync_file_range`, which reports what the kernel failed to write and
@@ -333,6 +346,7 @@ impl Failure {
             Self::Slots(error) => StoreError::Unavailable(format!("the key file: {error}")),
             Self::Tree(error) => error.clone(),
             Self::Sync(error) => StoreError::Unavailable(format!("sync: {error}")),
+            Self::Erase(error) => StoreError::Unavailable(format!("the key file: {error}")),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Creation {
             public_url: PUBLIC_URL.to_owned(),
         };
         Commit {
-            writes: vec![Write::Session(SessionWrite { before: None, next: &self.session, events })],
+            writes: vec![Write::Session(SessionWrite { before: None, next: &self.session, events, erased: None })],
             idempotency: Some(IdempotencyRecord {
                 slot: IdempotencySlot(scattered(self.number)),
                 at: self.session.created,

@@ -50,6 +50,7 @@ pub(crate) fn encode(record: &IdempotencyRecord<'_>, keyring: &Keyring) -> Resul
             };
             AnswerV1::Body { status: *status, owner, sealed: Blob(sealed) }
         }
+        Answer::Redacted { .. } => return Err(StoreError::Unavailable("a redacted answer is never filed".to_owned())),
     };
     let head = codec::revisioned_head(VERSION, record.at.millis());
     codec::encode(&head, &AnswerRecord { fingerprint: record.fingerprint, answer })

@@ -122,6 +122,7 @@ fn decode_session(realm: Realm, body: &[u8]) -> Result<Event, Damaged> {
             updated: Timestamp::from_millis(disk.updated),
             decided_at: disk.decided_at.map(Timestamp::from_millis),
             expires_at: Timestamp::from_millis(disk.expires_at),
+            sequence: disk.sequence,
         },
     })
 }

@@ -4,19 +4,26 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use vetd_model::check::{CheckResult, Finding};
+use vetd_model::check::{CheckResult, Details, Finding};
 use vetd_model::event::{Chain, Hash};
 use vetd_model::flow::{Flow, FlowDigest};
-use vetd_model::session::{Personal, State, StepSet, TemplateRef};
+use vetd_model::review::{Redaction, Review};
+use vetd_model::session::{State, StepSet, TemplateRef};
 use vetd_model::test_outcome::TestOutcome;
-use vetd_model::{CheckId, Realm, Session, SessionId, TemplateId, Timestamp};
+use vetd_model::{CheckId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 
 use crate::api::StoreError;
 use crate::codec::{self, Blob, Damaged, REVISIONED_HEAD, revisioned_head, split_revisioned, take};
-use crate::disk::parts::{LastErrorV1, canceled_from, canceled_tag, check_from, check_tag, finding_from, finding_tag};
-use crate::disk::personal;
+use crate::disk::parts::{
+    LastErrorV1, canceled_from, canceled_tag, check_from, check_tag, decision_from, decision_tag, finding_from,
+    finding_tag,
+};
+use crate::disk::personal::{self, Opened};
 
-const VERSION: u8 = 1;
+/// Nothing was ever reviewed or redacted, and the personal part holds the first things only.
+const VERSION_1: u8 = 1;
+/// As version 1, then a [`DecisionV2`].
+const VERSION_2: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct SessionV1<'a> {
@@ -35,6 +42,29 @@ struct SessionV1<'a> {
     checks: Vec<CheckV1<'a>>,
     state: StateV1,
     personal: Option<Blob>,
+}
+
+/// What was decided of a session that has ended.
+#[derive(Default, Serialize, Deserialize)]
+struct DecisionV2<'a> {
+    review: Option<ReviewV2<'a>>,
+    redaction: Option<RedactionV2>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReviewV2<'a> {
+    decision: u8,
+    reviewer: Cow<'a, str>,
+    at: u64,
+    sequence: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RedactionV2 {
+    at: u64,
+    sequence: u32,
+    first_event: [u8; 16],
+    last_event: [u8; 16],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,11 +121,15 @@ pub(crate) fn encode(session: &Session, revision: u64, slot: Option<u32>) -> Res
         hash: session.chain.hash.0,
         checks: session.checks.iter().map(check_to_disk).collect(),
         state: state_to_disk(&session.state),
-        personal: personal.map(|personal| personal::seal(session.realm, session.id, personal)).transpose()?,
+        personal: personal.map(|personal| personal::seal(session, personal)).transpose()?,
     };
-    let mut head = revisioned_head(VERSION, revision).to_vec();
+    let decision = DecisionV2 {
+        review: session.review.as_ref().map(review_to_disk),
+        redaction: session.redaction.as_ref().map(redaction_to_disk),
+    };
+    let mut head = revisioned_head(VERSION_2, revision).to_vec();
     head.extend_from_slice(&slot.unwrap_or(0).to_be_bytes());
-    codec::encode(&head, &disk)
+    codec::encode(&head, &(disk, decision))
 }
 
 /// Sets the number of the slot that holds the session's secret.
@@ -111,6 +145,7 @@ pub(crate) struct SessionRecord {
     /// The slot of the secret, if the session has one.
     pub slot: Option<u32>,
     body: SessionV1<'static>,
+    decision: DecisionV2<'static>,
 }
 
 impl SessionRecord {
@@ -118,10 +153,12 @@ impl SessionRecord {
         let (version, revision, rest) = split_revisioned(bytes)?;
         let (slot, body) = take::<4>(rest)?;
         let slot = u32::from_be_bytes(slot);
-        match version {
-            VERSION => Ok(Self { revision, slot: (slot != 0).then_some(slot), body: codec::decode(body)? }),
-            _ => Err(Damaged),
-        }
+        let (body, decision) = match version {
+            VERSION_1 => (codec::decode(body)?, DecisionV2::default()),
+            VERSION_2 => codec::decode(body)?,
+            _ => return Err(Damaged),
+        };
+        Ok(Self { revision, slot: (slot != 0).then_some(slot), body, decision })
     }
 
     pub(crate) const fn flow(&self) -> FlowDigest {
@@ -138,9 +175,15 @@ impl SessionRecord {
         realm: Realm,
         id: SessionId,
         flow: Arc<Flow>,
-        personal: Option<Personal>,
+        personal: Option<Opened>,
     ) -> Result<Session, Damaged> {
-        let disk = self.body;
+        let (disk, decision) = (self.body, self.decision);
+        let (personal, details) = match personal {
+            Some(opened) => (Some(Box::new(opened.personal)), opened.details),
+            None => (None, Vec::new()),
+        };
+        let mut checks = disk.checks.into_iter().map(check_from_disk).collect::<Result<Vec<_>, _>>()?;
+        checks.iter_mut().zip(details).for_each(|(check, details)| check.finding.details = details);
         Ok(Session {
             id,
             realm,
@@ -157,8 +200,10 @@ impl SessionRecord {
             last_error: disk.last_error.map(TryInto::try_into).transpose()?,
             test_outcome: disk.test_outcome.map(outcome_from_disk).transpose()?,
             chain: Chain { sequence: disk.sequence, hash: Hash(disk.hash) },
-            checks: disk.checks.into_iter().map(check_from_disk).collect::<Result<_, _>>()?,
-            personal: personal.map(Box::new),
+            checks,
+            personal,
+            review: decision.review.map(review_from_disk).transpose()?,
+            redaction: decision.redaction.as_ref().map(redaction_from_disk),
             state: state_from_disk(&disk.state)?,
         })
     }
@@ -212,10 +257,48 @@ fn check_from_disk(disk: CheckV1<'static>) -> Result<CheckResult, Damaged> {
             code: disk.code,
             message: disk.message,
             score: disk.score,
+            // Sealed with the person's data.
+            details: Details::new(),
         },
         started: Timestamp::from_millis(disk.started),
         finished: Timestamp::from_millis(disk.finished),
     })
+}
+
+fn review_to_disk(review: &Review) -> ReviewV2<'_> {
+    ReviewV2 {
+        decision: decision_tag(review.decision),
+        reviewer: Cow::Borrowed(&review.reviewer),
+        at: review.at.millis(),
+        sequence: review.sequence,
+    }
+}
+
+fn review_from_disk(disk: ReviewV2<'_>) -> Result<Review, Damaged> {
+    Ok(Review {
+        decision: decision_from(disk.decision)?,
+        reviewer: disk.reviewer.into_owned(),
+        at: Timestamp::from_millis(disk.at),
+        sequence: disk.sequence,
+    })
+}
+
+const fn redaction_to_disk(redaction: &Redaction) -> RedactionV2 {
+    RedactionV2 {
+        at: redaction.at.millis(),
+        sequence: redaction.sequence,
+        first_event: *redaction.first_event.bytes(),
+        last_event: *redaction.last_event.bytes(),
+    }
+}
+
+const fn redaction_from_disk(disk: &RedactionV2) -> Redaction {
+    Redaction {
+        at: Timestamp::from_millis(disk.at),
+        sequence: disk.sequence,
+        first_event: EventId::from_bytes(disk.first_event),
+        last_event: EventId::from_bytes(disk.last_event),
+    }
 }
 
 const fn state_to_disk(state: &State) -> StateV1 {

@@ -1,6 +1,7 @@
 //! The status index: one entry for each session, under a code. For a live session it says when
 //! the session must be rung, so that recovery reads nothing else.
 
+use vetd_model::review::Decision;
 use vetd_model::session::State;
 use vetd_model::{Session, Status, Timestamp};
 
@@ -8,9 +9,9 @@ use crate::codec::{Damaged, take};
 use crate::disk::parts::status_tag;
 use crate::query::StatusFilter;
 
-/// A session that awaits review, whose verification was approved (a later stage writes it).
+/// A session that ended in review, whose verification was approved.
 const REVIEW_APPROVED: u8 = 8;
-/// A session that awaits review, whose verification was declined (a later stage writes it).
+/// A session that ended in review, whose verification was declined.
 const REVIEW_DECLINED: u8 = 9;
 
 const VERSION: u8 = 1;
@@ -31,7 +32,12 @@ pub(crate) struct StatusEntry {
 impl StatusEntry {
     pub(crate) fn of(session: &Session) -> Self {
         let checking = matches!(session.state, State::Checking { .. });
-        Self { code: status_tag(session.status()), live: session.deadline().map(|deadline| (deadline, checking)) }
+        let code = match session.review.as_ref().map(|review| review.decision) {
+            None => status_tag(session.status()),
+            Some(Decision::Approved) => REVIEW_APPROVED,
+            Some(Decision::Declined) => REVIEW_DECLINED,
+        };
+        Self { code, live: session.deadline().map(|deadline| (deadline, checking)) }
     }
 
     /// True if this is the code of sessions with this status.

@@ -64,11 +64,11 @@ const PLANTS: &[Plant] = &[
     ("has no session of that template", |tree, _| {
         tree.insert(key(b't', &[&[7; 16], &[7; 16]]), &[]).unwrap();
     }),
-    ("lacks an entry in the metadata index", |tree, _| {
+    ("lacks an entry in the index of metadata or documents", |tree, _| {
         let (entry, _) = first(tree, b"m");
         tree.remove(entry).unwrap();
     }),
-    ("has no session with that metadata", |tree, sessions| {
+    ("has no session that holds what it stands for", |tree, sessions| {
         tree.insert(key(b'm', &[&[7; 8], sessions[0].id.bytes()]), &[]).unwrap();
     }),
     ("where 1 follows", |tree, _| {
@@ -112,11 +112,11 @@ const PLANTS: &[Plant] = &[
     ("share a slot", |tree, sessions| {
         let mut other = tree.get(key(b's', &[sessions[1].id.bytes()])).unwrap().unwrap().to_vec();
         other[9..13].copy_from_slice(&1_u32.to_be_bytes());
-        // Without a sealed part no secret is asked for, and only the slot speaks: sealed parts
-        // are the last field, so the record ends where it began.
-        let sealed = other.len() - 1 - sealed_length(&sessions[1]);
+        // Without a sealed part no secret is asked for, and only the slot speaks: behind sealed
+        // parts stand neither a review nor a redaction, and the count of continuations.
+        let sealed = other.len() - 3 - sealed_length(&sessions[1]);
         other.truncate(sealed);
-        other.extend_from_slice(&[0, 0]);
+        other.extend_from_slice(&[0; 4]);
         tree.insert(key(b's', &[sessions[1].id.bytes()]), other).unwrap();
     }),
     ("does not decode", |tree, sessions| {
@@ -124,6 +124,9 @@ const PLANTS: &[Plant] = &[
     }),
     ("beyond the last position", |tree, _| {
         tree.insert(b"!position", &3_u64.to_be_bytes()).unwrap();
+    }),
+    ("was not carried out", |tree, _| {
+        tree.insert(b"z\0\0\0\x01", &[0; 8]).unwrap();
     }),
     ("has no place in it", |tree, sessions| {
         let of = key(b's', &[sessions[0].id.bytes()]);
@@ -135,8 +138,8 @@ const PLANTS: &[Plant] = &[
 fn sealed_length(session: &Session) -> usize {
     let metadata = &session.personal.as_ref().unwrap().metadata;
     let entries: usize = metadata.iter().map(|(name, value)| 2 + name.len() + value.len()).sum();
-    // Version, count, entries, no address, no submission; nonce and tag; present, length.
-    1 + 1 + entries + 1 + 1 + 40 + 2
+    // Version, count, entries, no address, no submission, no evidence; nonce and tag; present, length.
+    1 + 1 + entries + 1 + 1 + 5 + 40 + 2
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod idempotency;
 mod lists;
 mod older_stores;
 mod opening;
+mod redaction;
 mod retention;
 mod round_trips;
 mod support;

@@ -7,14 +7,18 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
+use vetd_model::event::Hash;
+use vetd_model::field::{Candidate, Field, Source};
 use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
+use vetd_model::media::{Flaw, Media, MediaKind, MrzText, Quality, Reading};
 use vetd_model::origin::Origin;
+use vetd_model::review::{Decision, Redaction, Review};
 use vetd_model::session::{CanceledBy, State, StepSet};
 use vetd_model::submission::Submission;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::test_outcome::TestOutcome;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
-use vetd_model::{ApiKeyId, CheckId, Mode, Session, Status, TemplateId, Timestamp, WorkspaceId};
+use vetd_model::{ApiKeyId, CheckId, EventId, MediaId, Mode, Session, Status, TemplateId, Timestamp, WorkspaceId};
 use vetd_storage::{EventPage, LiveSession, PositionedEvent, Store, StoreError, Write, audit};
 
 use crate::opening::plant;
@@ -47,6 +51,16 @@ fn every_outcome() -> Vec<Option<TestOutcome>> {
     ]
 }
 
+fn picture(kind: MediaKind) -> Media {
+    let flaw = (kind == MediaKind::Selfie).then_some(Flaw::Glare);
+    let quality = Quality { width: 4_000, height: 3_000, sharpness: 812, glare: 12, brightness: 131, flaw };
+    let mrz = MrzText { lines: vec!["P<UTO".to_owned(), "L898902C3".to_owned()], confidence: 990, proven: true };
+    let barcode = (kind == MediaKind::DocumentBack).then(|| "@\nANSI 636".to_owned());
+    let reading = Reading { quality, mrz: kind.shows_document().then_some(mrz), barcode };
+    let id = MediaId::from_bytes([kind as u8; 16]);
+    Media { id, kind, size: 123_456, sha256: Hash([3; 32]), at: NOW, attempt: 1, reading }
+}
+
 /// A session with something in every field.
 fn rich(number: u64) -> Session {
     let (mut rich, _) = session(REALM, number, &[("order", "A-1"), ("customer", "Grüße")]);
@@ -70,7 +84,8 @@ fn rich(number: u64) -> Session {
         finished: NOW.after(minutes(1)),
     };
     rich.checks = statuses.into_iter().enumerate().map(check).collect();
-    rich.checks[0].finding = Finding::passed();
+    rich.checks[0].finding = Finding::passed().with("number", "L898902C3").with("age", 34);
+    rich.review = Some(Review { decision: Decision::Declined, reviewer: "key_1".to_owned(), at: NOW, sequence: 7 });
     let personal = rich.personal.as_mut().unwrap();
     personal.redirect_url = Some("https://example.com/done?x=1".to_owned());
     let fields = BTreeMap::from([("first_name".to_owned(), "ANNA".to_owned()), ("empty".to_owned(), String::new())]);
@@ -82,6 +97,12 @@ fn rich(number: u64) -> Session {
         Submission::Liveness,
     ];
     personal.submissions = submissions.into_iter().map(|submission| (submission.kind(), submission)).collect();
+    personal.media = MediaKind::ALL.map(picture).to_vec();
+    personal.uploads = 7;
+    let said = |value: &str, source| Candidate { value: value.to_owned(), source, confidence: 871 };
+    let field = Field { chosen: said("ÅSA", Source::Mrz), disagreeing: vec![said("Asa", Source::Typed)] };
+    personal.fields = BTreeMap::from([("first_name".to_owned(), field)]);
+    personal.review_reason = Some("Looks right.".to_owned());
     rich
 }
 
@@ -96,7 +117,15 @@ async fn sessions_in_every_state_and_with_every_outcome() {
     for test_outcome in every_outcome() {
         sessions.push(Session { test_outcome, ..rich(sessions.len() as u64) });
     }
-    sessions.push(Session { personal: None, ..rich(sessions.len() as u64) });
+    let erased = Redaction {
+        at: NOW,
+        sequence: 8,
+        first_event: EventId::from_bytes([1; 16]),
+        last_event: EventId::from_bytes([8; 16]),
+    };
+    let mut redacted = Session { personal: None, redaction: Some(erased), ..rich(sessions.len() as u64) };
+    redacted.checks.iter_mut().for_each(|check| check.finding.details.clear());
+    sessions.push(redacted);
     let mut handles = Vec::new();
     for session in &sessions {
         handles.push(write(&store, None, session, &[]).await.unwrap());

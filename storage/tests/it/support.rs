@@ -38,12 +38,9 @@ pub fn session(realm: Realm, number: u64, metadata: &[(&str, &str)]) -> (Session
     entropy[2..].copy_from_slice(&number.to_be_bytes());
     let mut secret = [5; 32];
     secret[..8].copy_from_slice(&number.to_be_bytes());
-    let personal = Personal {
-        secret: SessionSecret::new(secret),
-        metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        redirect_url: None,
-        submissions: BTreeMap::new(),
-    };
+    let metadata: BTreeMap<_, _> =
+        metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let personal = Personal::new(SessionSecret::new(secret), metadata, None);
     let mut session = Session {
         id: SessionId::new(at, entropy),
         realm,
@@ -58,6 +55,8 @@ pub fn session(realm: Realm, number: u64, metadata: &[(&str, &str)]) -> (Session
         chain: Chain::default(),
         checks: Vec::new(),
         personal: Some(Box::new(personal)),
+        review: None,
+        redaction: None,
         state: State::Created,
     };
     let event = Event::append(&mut session, EventKind::Created, at);
@@ -81,7 +80,7 @@ pub async fn write(
     events: &[Event],
 ) -> Result<Handle, StoreError> {
     let next = &Arc::new(next.clone());
-    let writes = vec![Write::Session(SessionWrite { before, next, events })];
+    let writes = vec![Write::Session(SessionWrite { before, next, events, erased: None })];
     let receipt = store.commit(Commit { writes, idempotency: None }).await?;
     Ok(receipt.session.unwrap())
 }
