@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use vetd_checks::Evidence;
-use vetd_model::check::Finding;
+use vetd_model::check::{CheckKind, Finding};
 use vetd_model::decide::CheckFinding;
+use vetd_model::field::{Fields, document_of};
 use vetd_model::{Session, Timestamp};
+use vetd_storage::Store;
 
 use crate::clock::Clock;
 use crate::error::EngineError;
@@ -29,11 +31,12 @@ impl CheckPool {
     /// Starts the pool with at most `threads` runs at a time.
     pub(crate) async fn start(
         root: &Root,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         meters: Arc<Meters>,
         threads: usize,
     ) -> Result<Self, EngineError> {
-        let started = Actor::spawn_linked(None, Pool, (clock, meters, threads.max(1)), root.get_cell()).await;
+        let started = Actor::spawn_linked(None, Pool, (store, clock, meters, threads.max(1)), root.get_cell()).await;
         let (actor, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { actor })
     }
@@ -64,10 +67,11 @@ struct Order {
 #[derive(Debug)]
 enum PoolMsg {
     Order(Order),
-    Done { key: SessionKey, run: u32, findings: Vec<CheckFinding>, shard: Mailbox },
+    Done { key: SessionKey, run: u32, found: (Vec<CheckFinding>, Fields), shard: Mailbox },
 }
 
 struct PoolState {
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     meters: Arc<Meters>,
     idle_threads: usize,
@@ -81,14 +85,14 @@ struct Pool;
 impl Actor for Pool {
     type Msg = PoolMsg;
     type State = PoolState;
-    type Arguments = (Arc<dyn Clock>, Arc<Meters>, usize);
+    type Arguments = (Arc<dyn Store>, Arc<dyn Clock>, Arc<Meters>, usize);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<PoolMsg>,
-        (clock, meters, threads): Self::Arguments,
+        (store, clock, meters, threads): Self::Arguments,
     ) -> Result<PoolState, ActorProcessingErr> {
-        Ok(PoolState { clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
+        Ok(PoolState { store, clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
     }
 
     async fn handle(
@@ -103,11 +107,11 @@ impl Actor for Pool {
                     state.queue.push_back(order);
                 }
             }
-            PoolMsg::Done { key, run, findings, shard } => {
+            PoolMsg::Done { key, run, found: (findings, fields), shard } => {
                 state.idle_threads += 1;
                 state.known.remove(&(key, run));
                 findings.iter().for_each(|check| state.meters.checked(check));
-                let message = SessionMsg::ChecksDone { run, findings };
+                let message = SessionMsg::ChecksDone { run, findings, fields };
                 if shard.send(ShardMsg::Deliver { key, message }).is_err() {
                     tracing::debug!("the shard has stopped; the run is repeated at the next start");
                 }
@@ -117,10 +121,10 @@ impl Actor for Pool {
             && let Some(order) = state.queue.pop_front()
         {
             state.idle_threads -= 1;
-            let (pool, clock) = (myself.clone(), Arc::clone(&state.clock));
+            let (pool, clock, store) = (myself.clone(), Arc::clone(&state.clock), Arc::clone(&state.store));
             tokio::task::spawn_blocking(move || {
-                let findings = run_checks(&order.session, &|| clock.now());
-                let done = PoolMsg::Done { key: order.key, run: order.run, findings, shard: order.shard };
+                let found = run_checks(&order.session, store.as_ref(), &|| clock.now());
+                let done = PoolMsg::Done { key: order.key, run: order.run, found, shard: order.shard };
                 if pool.send_message(done).is_err() {
                     tracing::debug!("the check pool has stopped; the run is repeated at the next start");
                 }
@@ -130,11 +134,19 @@ impl Actor for Pool {
     }
 }
 
-/// Runs the checks of the session's flow, one after the other. A check that panics is in doubt;
-/// it takes nothing else with it. A test session's checks say what its `test_outcome` asks for.
-pub(crate) fn run_checks(session: &Session, now: &dyn Fn() -> Timestamp) -> Vec<CheckFinding> {
-    let Some(personal) = session.personal.as_ref() else { return Vec::new() };
-    let evidence = Evidence { flow: &session.flow, submissions: &personal.submissions, at: session.updated };
+/// Runs the checks of the session's flow, one after the other, and resolves what is known of the
+/// person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
+/// say what its `test_outcome` asks for.
+pub(crate) fn run_checks(
+    session: &Session,
+    store: &dyn Store,
+    now: &dyn Fn() -> Timestamp,
+) -> (Vec<CheckFinding>, Fields) {
+    let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
+    let (submissions, media) = (&personal.submissions, personal.media.as_slice());
+    let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before: false, at: session.updated };
+    let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
+    evidence.used_before = is_used_before(session, store, &fields);
     let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {
         let started = now();
         let finding = match &session.test_outcome {
@@ -146,5 +158,20 @@ pub(crate) fn run_checks(session: &Session, now: &dyn Fn() -> Timestamp) -> Vec<
         };
         CheckFinding { kind: spec.kind, finding, started, finished: now() }
     };
-    session.flow.checks().iter().enumerate().map(check).collect()
+    let findings = session.flow.checks().iter().enumerate().map(check).collect();
+    (findings, fields)
+}
+
+/// True if another verification of the workspace and mode has used the document.
+fn is_used_before(session: &Session, store: &dyn Store, fields: &Fields) -> bool {
+    let asked = session.flow.checks().iter().any(|spec| spec.kind == CheckKind::DuplicateDocument);
+    let Some((issuer, number)) = document_of(fields).filter(|_| asked) else { return false };
+    // Two, since one of them may be the session itself.
+    match store.sessions_of_document(session.realm, issuer, number, 2) {
+        Ok(found) => found.iter().any(|id| *id != session.id),
+        Err(error) => {
+            tracing::warn!(%error, session = %session.id, "could not look for other uses of a document");
+            false
+        }
+    }
 }

@@ -82,7 +82,7 @@ impl Engine {
         let access = Access::load(store.as_ref())?;
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
-        let checks = CheckPool::start(&root, Arc::clone(&clock), Arc::clone(&meters), config.check_threads).await?;
+        let checks = CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads).await?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
         let context =
             Arc::new(Context { store: Arc::clone(&store), clock: Arc::clone(&clock), checks, meters: of_sessions });
@@ -195,7 +195,7 @@ impl Engine {
         let expires_at = session.expires_at;
         let answer = Answer::SessionCreated { session: key.id, expires_at, public_url };
         let record = claim.as_ref().map(|claim| claim.record(answer, None));
-        let write = SessionWrite { before: None, next: &session, events: &events };
+        let write = SessionWrite { before: None, next: &session, events: &events, erased: None };
         let commit = Commit { writes: vec![Write::Session(write)], idempotency: record };
         let committed = span.in_scope(|| self.inner.store.commit(commit)).instrument(span).await;
         match committed {

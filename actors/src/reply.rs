@@ -4,6 +4,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::StepKind;
+use vetd_model::media::Media;
+use vetd_model::review::NewReview;
 use vetd_model::simulate::Action;
 
 /// What can be asked of a session from outside.
@@ -13,6 +15,8 @@ pub enum Ask {
     Load,
     /// A fresh token is wanted: changes nothing, but needs a session that has not ended.
     Renew,
+    /// A picture was taken in and is kept.
+    Attach(Media),
     /// The person submits a step; the body is validated against the session's own flow.
     Submit {
         /// Which step.
@@ -22,8 +26,17 @@ pub enum Ask {
     },
     /// The person or the tenant ends it.
     Cancel(CanceledBy),
-    /// Test mode: walk through these actions in one step.
-    Simulate(Vec<Action>),
+    /// Test mode: walk through these actions in one step, with these pictures.
+    Simulate(Vec<Action>, Vec<Media>),
+    /// A person of the tenant decides a doubtful case.
+    Review {
+        /// How, and why.
+        review: NewReview,
+        /// Who.
+        reviewer: String,
+    },
+    /// The person's data is to be erased.
+    Redact,
 }
 
 impl Ask {
@@ -34,7 +47,10 @@ impl Ask {
             Self::Renew => "renew",
             Self::Submit { .. } => "submit",
             Self::Cancel(_) => "cancel",
-            Self::Simulate(_) => "simulate",
+            Self::Simulate(..) => "simulate",
+            Self::Attach(_) => "attach",
+            Self::Review { .. } => "review",
+            Self::Redact => "redact",
         }
     }
 }

@@ -6,6 +6,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span, debug_span};
 use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pending_effects};
+use vetd_model::field::Fields;
 use vetd_model::simulate::simulate;
 use vetd_model::submission::Submission;
 use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
@@ -35,7 +36,7 @@ pub(crate) enum SessionMsg {
     /// A command from outside.
     Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort, span: Span },
     /// A run of checks has ended.
-    ChecksDone { run: u32, findings: Vec<CheckFinding> },
+    ChecksDone { run: u32, findings: Vec<CheckFinding>, fields: Fields },
     /// The deadline may have come, or something was left unfinished.
     Ring,
     /// The server has started again, and the session's checks were running when it ended.
@@ -145,8 +146,8 @@ impl SessionState {
                 answer(reply, asked);
                 failed
             }
-            SessionMsg::ChecksDone { run, findings } => {
-                self.command(Command::FinishChecks { run, findings }, at).await.err()
+            SessionMsg::ChecksDone { run, findings, fields } => {
+                self.command(Command::FinishChecks { run, findings, fields }, at).await.err()
             }
             SessionMsg::Ring => self.ring(at).await.err(),
             SessionMsg::Resume => {
@@ -175,7 +176,8 @@ impl SessionState {
         at: Timestamp,
     ) -> Result<Reply, EngineError> {
         let session = self.load().await?;
-        let transition = decide_ask(session, ask, at)?;
+        let session = Arc::clone(session);
+        let transition = decide_ask(&session, ask, at, &self.context)?;
         if let Some(refusal) = transition.refused.clone() {
             self.commit(transition, None).await?;
             return Err(refusal.into());
@@ -205,7 +207,7 @@ impl SessionState {
         self.commit(transition, None).await
     }
 
-    async fn load(&mut self) -> Result<&Session, EngineError> {
+    async fn load(&mut self) -> Result<&Arc<Session>, EngineError> {
         let known = match self.known.take() {
             Some(known) => known,
             None => self.context.store.session(self.key.realm, self.key.id).await?.ok_or_else(not_found)?,
@@ -224,7 +226,8 @@ impl SessionState {
         let before = self.known.take();
         let next = Arc::new(transition.next);
         let handle = before.as_ref().map(|(_, handle)| handle);
-        let write = SessionWrite { before: handle, next: &next, events: &transition.events };
+        let (events, erased) = (&transition.events, transition.erased.as_deref());
+        let write = SessionWrite { before: handle, next: &next, events, erased };
         let writes = if transition.changed { vec![Write::Session(write)] } else { Vec::new() };
         if writes.is_empty() && idempotency.is_none() {
             self.known = before;
@@ -258,12 +261,18 @@ impl SessionState {
     }
 }
 
-fn decide_ask(session: &Session, ask: Ask, at: Timestamp) -> Result<Transition, Refusal> {
+fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> Result<Transition, Refusal> {
     match ask {
         Ask::Load => decide(session, Command::Load, at),
         Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
-        Ask::Simulate(actions) => simulate(session, &actions, at, |session| run_checks(session, &|| at)),
+        Ask::Simulate(actions, pictures) => {
+            let check = |session: &Session| run_checks(session, context.store.as_ref(), &|| at);
+            simulate(session, &actions, &pictures, at, &check)
+        }
+        Ask::Attach(media) => decide(session, Command::Attach(media), at),
+        Ask::Review { review, reviewer } => decide(session, Command::Review { review, reviewer }, at),
+        Ask::Redact => decide(session, Command::Redact, at),
         Ask::Submit { step, body } => {
             // That the session has ended comes before what is wrong with the body.
             let ended = session.status().is_terminal() || session.is_overdue(at);

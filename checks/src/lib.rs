@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use vetd_model::Timestamp;
 use vetd_model::check::{CheckKind, Finding};
+use vetd_model::field::Fields;
 use vetd_model::flow::{CheckSpec, FieldSpec, Flow, Step, StepKind};
+use vetd_model::media::Media;
 use vetd_model::submission::Submission;
 
 /// What the checks of one run look at.
@@ -18,6 +20,10 @@ pub struct Evidence<'a> {
     pub flow: &'a Flow,
     /// What was submitted, by step.
     pub submissions: &'a BTreeMap<StepKind, Submission>,
+    /// The pictures, and what was read of them.
+    pub media: &'a [Media],
+    /// True if another verification of the workspace and mode has used the document.
+    pub used_before: bool,
     /// When the run began: what "today" means.
     pub at: Timestamp,
 }
@@ -70,6 +76,7 @@ pub(crate) mod tests {
         let submissions = BTreeMap::from([(StepKind::DataEntry, Submission::DataEntry { fields })]);
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
-        run(&flow.checks()[0], &Evidence { flow: &flow, submissions: &submissions, at })
+        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before: false, at };
+        run(&flow.checks()[0], &evidence)
     }
 }

@@ -60,6 +60,17 @@ pub struct Field {
 /// Fields by name.
 pub type Fields = BTreeMap<String, Field>;
 
+/// What a document is known by among all: who issued it, and its number. `None` if no machine has
+/// read both.
+#[must_use]
+pub fn document_of(fields: &Fields) -> Option<(&str, &str)> {
+    let read = |name: &str| {
+        let chosen = &fields.get(name)?.chosen;
+        (chosen.source != Source::Typed).then_some(chosen.value.as_str())
+    };
+    Some((read("issuing_country")?, read("document_number")?))
+}
+
 /// Resolves what several sources say: the most trusted source counts, and among equals the one that
 /// came first. `same` tells whether two values of a field mean the same.
 #[must_use]

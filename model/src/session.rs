@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::check::{CheckResult, LastError};
 use crate::event::Chain;
-use crate::field::Fields;
+use crate::field::{Fields, document_of};
 use crate::flow::{Flow, StepKind};
 use crate::id::{SessionId, TemplateId};
 use crate::media::{Media, MediaKind};
@@ -275,15 +275,10 @@ impl Personal {
         self.media.iter().find(|media| media.kind == kind)
     }
 
-    /// What the document is known by among all: who issued it, and its number. `None` if no
-    /// machine has read both.
+    /// The document's issuer and number, as [`document_of`] says.
     #[must_use]
     pub fn document(&self) -> Option<(&str, &str)> {
-        let read = |name: &str| {
-            let field = self.fields.get(name).map(|field| &field.chosen);
-            field.filter(|chosen| chosen.source != crate::field::Source::Typed).map(|chosen| chosen.value.as_str())
-        };
-        Some((read("issuing_country")?, read("document_number")?))
+        document_of(&self.fields)
     }
 }
 

@@ -125,9 +125,6 @@ const PLANTS: &[Plant] = &[
     ("beyond the last position", |tree, _| {
         tree.insert(b"!position", &3_u64.to_be_bytes()).unwrap();
     }),
-    ("was not carried out", |tree, _| {
-        tree.insert(b"z\0\0\0\x01", &[0; 8]).unwrap();
-    }),
     ("has no place in it", |tree, sessions| {
         let of = key(b's', &[sessions[0].id.bytes()]);
         tree.insert([b"+".as_slice(), &of, &[1]].concat(), &[0]).unwrap();
