@@ -59,6 +59,8 @@ kinds! {
     TemplateId, Template, "tpl";
     /// One result of one check in one run.
     CheckId, Check, "chk";
+    /// A picture that a person has sent.
+    MediaId, Media, "med";
     /// An event.
     EventId, Event, "evt";
     /// A webhook endpoint.

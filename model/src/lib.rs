@@ -40,7 +40,9 @@ pub mod webhook;
 pub mod workspace;
 
 pub use error::{ErrorCode, FieldError, Refusal};
-pub use id::{ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, RequestId, SessionId, TemplateId, VerificationId};
+pub use id::{
+    ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, MediaId, RequestId, SessionId, TemplateId, VerificationId,
+};
 pub use realm::{Mode, Realm, WorkspaceId};
 pub use session::{Session, State, Status};
 pub use time::Timestamp;
