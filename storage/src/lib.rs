@@ -21,6 +21,7 @@ mod keys;
 mod list;
 #[doc(hidden)]
 pub mod measure;
+pub mod media;
 mod meters;
 mod open;
 mod prepare;

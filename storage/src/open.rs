@@ -371,7 +371,7 @@ fn meta(tree: &Db, key: &[u8]) -> Result<Option<sled::IVec>, OpenError> {
 }
 
 /// What the folder's file system has left for this user, in bytes.
-fn free_space(dir: &Path) -> io::Result<u64> {
+pub(crate) fn free_space(dir: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(dir)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

@@ -24,13 +24,19 @@ impl Seal {
 
     /// Nonce, ciphertext and tag; opens only together with the same `bound`.
     pub(crate) fn close(&self, plain: &[u8], bound: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.close_after(&[], plain, bound)
+    }
+
+    /// The same behind a head that is not sealed.
+    pub(crate) fn close_after(&self, head: &[u8], plain: &[u8], bound: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut nonce = [0; NONCE];
         rand::rng().fill_bytes(&mut nonce);
         let sealed = self
             .0
             .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: bound })
             .map_err(|_| StoreError::TooLarge)?;
-        let mut bytes = Vec::with_capacity(NONCE + sealed.len());
+        let mut bytes = Vec::with_capacity(head.len() + NONCE + sealed.len());
+        bytes.extend_from_slice(head);
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&sealed);
         Ok(bytes)
