@@ -10,6 +10,7 @@ use tracing::{Instrument, debug_span};
 use vetd_model::address::WebhookTargets;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
+use vetd_storage::media::MediaStore;
 use vetd_storage::{Answer, Commit, FatalHook, Page, SessionQuery, SessionWrite, Store, StoreError, Write};
 use zeroize::Zeroizing;
 
@@ -22,6 +23,7 @@ use crate::entropy::Entropy;
 use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
+use crate::pictures::{Pictures, Readers};
 use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
 use crate::root::{self, Root};
@@ -63,29 +65,37 @@ pub(crate) struct Inner {
     pub(crate) endpoint_change: tokio::sync::Mutex<()>,
     pub(crate) webhooks: Webhooks,
     webhook_targets: WebhookTargets,
-    context: Arc<Context>,
+    pub(crate) readers: Readers,
+    pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
 }
 
 impl Engine {
-    /// Starts the engine over a store: recovers every live session, arms its deadline, expires
+    /// Starts the engine over a store and the place of its pictures: recovers every live session, arms its deadline, expires
     /// what is overdue, runs interrupted checks again and resumes deliveries.
     ///
     /// # Errors
     /// The store's.
     pub async fn start(
         store: Arc<dyn Store>,
+        pictures: MediaStore,
         clock: Arc<dyn Clock>,
         config: EngineConfig,
     ) -> Result<Self, EngineError> {
+        let readers = Readers::new(config.check_threads)?;
         let access = Access::load(store.as_ref())?;
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
         let checks = CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads).await?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
-        let context =
-            Arc::new(Context { store: Arc::clone(&store), clock: Arc::clone(&clock), checks, meters: of_sessions });
+        let context = Arc::new(Context {
+            store: Arc::clone(&store),
+            pictures: Pictures { store: pictures },
+            clock: Arc::clone(&clock),
+            checks,
+            meters: of_sessions,
+        });
         let registry = Registry::start(&root, &context, &config).await?;
         let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), of_webhooks, &config).await?;
         let engine = Self {
@@ -99,6 +109,7 @@ impl Engine {
                 endpoint_change: tokio::sync::Mutex::default(),
                 webhooks,
                 webhook_targets: config.webhook_targets,
+                readers,
                 context,
                 registry,
                 root,
@@ -262,6 +273,11 @@ async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration) {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed records that have had their time"),
             Err(error) => tracing::warn!(%error, "could not remove records that have had their time"),
+        }
+        match inner.sweep_pictures(now).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "deleted pictures that no session names"),
+            Err(error) => tracing::warn!(%error, "could not look for pictures that no session names"),
         }
         let pause = inner.clock.sleep_until(now.after(PAUSE));
         drop(inner);

@@ -10,6 +10,7 @@ use vetd_model::field::Fields;
 use vetd_model::simulate::simulate;
 use vetd_model::submission::Submission;
 use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
+use vetd_storage::media::ObjectName;
 use vetd_storage::{Commit, IdempotencyRecord, SessionWrite, Store, StoreError, StoredSession, Write};
 
 use crate::check_pool::{CheckPool, run_checks};
@@ -18,6 +19,7 @@ use crate::error::EngineError;
 use crate::idempotency::Claim;
 use crate::mailbox::Mailbox;
 use crate::meters::Meters;
+use crate::pictures::Pictures;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
@@ -25,6 +27,7 @@ use crate::shard::{RING_AGAIN, ShardMsg};
 /// What every session's actor works with.
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) pictures: Pictures,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
     pub(crate) meters: Arc<Meters>,
@@ -256,6 +259,10 @@ impl SessionState {
                     self.context.checks.order(self.key, run, Arc::clone(session), self.shard.clone());
                 }
                 (Effect::RunChecks { .. }, None) => {}
+                (Effect::Discard { media }, _) => {
+                    let (realm, session) = (self.key.realm, self.key.id);
+                    self.context.pictures.discard(ObjectName { realm, session, media });
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Test mode: data of a person who does not exist, to walk a session through without a browser.
 
-use crate::flow::{Countries, FieldKind, FieldSpec, Step};
+use crate::flow::{Countries, DocumentKind, FieldKind, FieldSpec, Step};
 use crate::submission::Submission;
 use crate::time::Timestamp;
 
@@ -13,15 +13,25 @@ pub fn submission(step: &Step, at: Timestamp) -> Submission {
             let fields = fields.iter().map(|field| (field.name.clone(), value(field).to_owned())).collect();
             Submission::DataEntry { fields }
         }
-        Step::DocumentUpload { documents, countries } => Submission::DocumentUpload {
-            document: documents.first().copied().unwrap_or(crate::flow::DocumentKind::Passport),
-            country: match countries {
-                Countries::Any => "DE".to_owned(),
-                Countries::Only(codes) => codes.first().cloned().unwrap_or_default(),
-            },
-        },
+        Step::DocumentUpload { documents, countries } => {
+            let document = documents.first().copied().unwrap_or(DocumentKind::Passport);
+            let home = issuer(document);
+            let country = match countries {
+                Countries::Only(codes) if !countries.admit(home) => codes.first().cloned().unwrap_or_default(),
+                _ => home.to_owned(),
+            };
+            Submission::DocumentUpload { document, country }
+        }
         Step::Selfie => Submission::Selfie,
         Step::Liveness => Submission::Liveness,
+    }
+}
+
+/// Where the specimen of a kind of document comes from.
+const fn issuer(document: DocumentKind) -> &'static str {
+    match document {
+        DocumentKind::Passport | DocumentKind::IdCard => "DE",
+        DocumentKind::DrivingLicense => "US",
     }
 }
 

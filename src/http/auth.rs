@@ -1,7 +1,7 @@
 //! Who may pass: one kind of credential for each part of the site, any other is
 //! `authentication_required`. Who passes is counted, then its scopes are looked at.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -55,7 +55,11 @@ pub(super) struct Person {
     pub(super) token_ended: bool,
 }
 
-/// Lets API keys pass: reading needs the scope `read`, everything else `write`.
+/// The route that needs a scope of its own.
+const REVIEW: &str = "/v1/verifications/{id}/review";
+
+/// Lets API keys pass: reading needs the scope `read`, deciding a review `review`, everything else
+/// `write`.
 pub(super) async fn tenants(State(front): State<Shared>, mut request: Request, next: Next) -> Answer {
     let key = bearer(request.headers()).filter(|key| !token::looks_like_one(key)).ok_or_else(|| {
         Problem::new(
@@ -66,7 +70,8 @@ pub(super) async fn tenants(State(front): State<Shared>, mut request: Request, n
     let caller = front.engine.authenticate(key).map_err(rejected)?;
     let call = Call::of_tenant(request.method(), request.uri().path());
     let counted = front.limits.count(call, *caller.key.bytes(), front.engine.now());
-    let passed = counted.pass().and_then(|()| has_scope(caller.scopes, request.method()));
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let passed = counted.pass().and_then(|()| has_scope(caller.scopes, request.method(), route));
     let mut response = match passed {
         Ok(()) => {
             request.extensions_mut().insert(Caller::Tenant(caller));
@@ -78,8 +83,12 @@ pub(super) async fn tenants(State(front): State<Shared>, mut request: Request, n
     Ok(response)
 }
 
-fn has_scope(held: Scopes, method: &Method) -> Result<(), Problem> {
-    let asked = if reads(method) { Scopes::READ } else { Scopes::WRITE };
+fn has_scope(held: Scopes, method: &Method, route: Option<&str>) -> Result<(), Problem> {
+    let asked = match route {
+        _ if reads(method) => Scopes::READ,
+        Some(REVIEW) => Scopes::REVIEW,
+        _ => Scopes::WRITE,
+    };
     if held.include(asked) {
         return Ok(());
     }

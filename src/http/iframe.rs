@@ -18,7 +18,7 @@ use super::mutation::{Job, Mutation};
 use super::openapi::{example, schemas};
 use super::paths::PathStep;
 use super::query::Params;
-use super::{Front, Shared, reply, sessions, token};
+use super::{Front, Shared, media, reply, sessions, token};
 
 /// How long the state stays readable after the session's end, so that the result can be shown.
 const AFTERGLOW: Duration = Duration::from_secs(1800);
@@ -130,26 +130,33 @@ async fn act(
     mutation: Mutation,
     parse: impl FnOnce(Value) -> Result<Ask, Refusal> + Send + 'static,
 ) -> Answer {
-    let render = Box::new(|session: &Session| Reply::json(200, &IframeView::of(session)));
+    let render = Box::new(current);
     mutation
         .once(move |Job { front, body, claim }| async move {
             let done = match parse(body) {
                 Ok(ask) => front.engine.ask(person.realm, person.session, ask, claim, render).await,
                 Err(refusal) => Err(refusal.into()),
             };
-            match done {
-                Err(EngineError::Refused(refusal)) => Err(unless_ended(&front, person, refusal).await?.into()),
-                other => other,
-            }
+            unless_ended(&front, person, done).await
         })
         .await
 }
 
 /// To the person an ended session is just that, whatever else is wrong with the request.
-async fn unless_ended(front: &Front, person: Person, refusal: Refusal) -> Result<Refusal, EngineError> {
+pub(super) async fn unless_ended(
+    front: &Front,
+    person: Person,
+    done: Result<Reply, EngineError>,
+) -> Result<Reply, EngineError> {
+    let Err(EngineError::Refused(refusal)) = done else { return done };
     let session = front.engine.session(person.realm, person.session).await?;
     let has_ended = session.is_some_and(|session| session.status().is_terminal());
-    Ok(if has_ended { token::ended() } else { refusal })
+    Err(if has_ended { token::ended() } else { refusal }.into())
+}
+
+/// The session as its page reads it.
+pub(super) fn current(session: &Session) -> Reply {
+    Reply::json(200, &IframeView::of(session))
 }
 
 /// The session as the page needs it: nothing of the tenant's, nothing that was typed.
@@ -169,12 +176,17 @@ struct IframeView<'a> {
     locales: &'a [String],
     strings: &'a Map<String, Value>,
     redirect_url: Option<&'a str>,
+    /// The pictures of this attempt, so that a page that was loaded again knows what it has sent.
+    media: Vec<Value>,
 }
 
 impl<'a> IframeView<'a> {
     fn of(session: &'a Session) -> Self {
         let flow = &session.flow;
-        let personal = session.personal.as_ref().filter(|_| session.status().is_terminal());
+        let has_ended = session.status().is_terminal();
+        let media = session.personal.iter().filter(|_| !has_ended).flat_map(|personal| &personal.media);
+        let media = media.filter(|media| media.attempt == session.attempts).map(media::shown).collect();
+        let personal = session.personal.as_ref().filter(|_| has_ended);
         Self {
             object: "iframe_session",
             session_id: session.id,
@@ -190,6 +202,7 @@ impl<'a> IframeView<'a> {
             locales: flow.locales(),
             strings: flow.strings(),
             redirect_url: personal.and_then(|personal| personal.redirect_url.as_deref()),
+            media,
         }
     }
 }

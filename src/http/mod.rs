@@ -16,7 +16,9 @@ mod health;
 mod iframe;
 mod json;
 mod limits;
+mod links;
 mod listing;
+mod media;
 mod metrics;
 mod mutation;
 mod openapi;
@@ -45,6 +47,7 @@ use vetd_actors::Engine;
 
 use event_stream::Streams;
 use limits::Limits;
+use links::Links;
 use token::Tokens;
 
 use crate::telemetry::HttpMeters;
@@ -61,7 +64,7 @@ pub struct HttpSettings {
     pub public_url: String,
     /// The largest body under `/v1`, in bytes.
     pub v1_body_limit: usize,
-    /// The largest body under `/iframe/api`, in bytes.
+    /// The largest body under `/iframe/api` but for pictures, in bytes.
     pub iframe_body_limit: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
@@ -107,6 +110,7 @@ struct Front {
     engine: Engine,
     settings: HttpSettings,
     tokens: Tokens,
+    links: Links,
     permits: Arc<Semaphore>,
     limits: Limits,
     streams: Streams,

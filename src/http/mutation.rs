@@ -4,21 +4,24 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vetd_actors::{Claim, EngineError, IdempotencyKey, Once, Reply};
-use vetd_model::Refusal;
+use vetd_model::{Refusal, Session};
 use vetd_storage::{Answer as Filed, IdempotencySlot};
 
-use super::Shared;
+use super::{Front, Shared};
 use super::auth::Caller;
 use super::body::RawBody;
 use super::error::{Answer, Problem};
 use super::frame::Permit;
 use super::query::Params;
-use super::{reply, sessions};
+use super::{iframe, reply, sessions, verifications};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// The largest file that is sent, in bytes.
+const FILE_LIMIT: usize = 16 * 1024 * 1024;
 /// The longest key, in characters.
 const KEY_LIMIT: usize = 255;
 
@@ -28,17 +31,22 @@ pub(super) struct Mutation {
     front: Shared,
     caller: Caller,
     key: Option<IdempotencyKey>,
+    path: String,
     body: RawBody,
     query: Option<String>,
     permit: Option<Permit>,
 }
 
+/// A request to send a file: as a [`Mutation`], with a body that is taken as it is and may be as
+/// large as a picture.
+pub(super) struct Upload(Mutation);
+
 /// What the work of a [`Mutation`] is given.
-pub(super) struct Job {
+pub(super) struct Job<T = Value> {
     /// The front door.
     pub(super) front: Shared,
-    /// The body's JSON.
-    pub(super) body: Value,
+    /// The body's JSON, or its bytes.
+    pub(super) body: T,
     /// The right to file the answer, if the request has a key.
     pub(super) claim: Option<Claim>,
 }
@@ -50,11 +58,20 @@ impl Mutation {
         W: FnOnce(Job) -> F + Send + 'static,
         F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
     {
-        let Self { front, caller, key, body, query, permit } = self;
+        self.once_with(|body| body.json(), work).await
+    }
+
+    async fn once_with<T, W, F>(self, read: fn(RawBody) -> Result<T, Refusal>, work: W) -> Answer
+    where
+        T: Send + 'static,
+        W: FnOnce(Job<T>) -> F + Send + 'static,
+        F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
+    {
+        let Self { front, caller, key, path, body, query, permit } = self;
         let inner = front.clone();
         let once = front.engine.once(key, move |claim| async move {
             refuse_parameters(query.as_deref(), &caller)?;
-            let body = body.json()?;
+            let body = read(body)?;
             let done = work(Job { front: inner, body, claim }).await;
             drop(permit);
             done
@@ -74,7 +91,45 @@ impl Mutation {
                 let answer = sessions::created(&front, &session, expires_at, &public_url);
                 reply::replay(answer.status, answer.body)
             }
+            Once::Filed(Filed::Redacted { status, session }) => {
+                let stored = front.engine.session(caller.realm(), session).await?;
+                let session =
+                    stored.ok_or_else(|| Problem::internal(format!("{session} is gone, its answer is not")))?;
+                reply::replay(status, redacted(&front, &caller, &path, &session).body)
+            }
         }
+    }
+
+    async fn read(request: Request, front: &Shared, limit: impl Fn(&Caller) -> usize) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, front).await?;
+        let key = key_of(&parts.headers)?.map(str::to_owned);
+        let body = RawBody::read(front, &parts, body, limit(&caller)).await?;
+        let fingerprint = || Sha256::digest(&body.bytes).into();
+        let key = key.map(|key| IdempotencyKey { slot: slot(&caller, &parts, &key), fingerprint: fingerprint() });
+        let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().map(str::to_owned));
+        let permit = parts.extensions.remove::<Permit>();
+        Ok(Self { front: front.clone(), caller, key, path, body, query, permit })
+    }
+}
+
+impl Upload {
+    /// As [`Mutation::once`].
+    pub(super) async fn once<W, F>(self, work: W) -> Answer
+    where
+        W: FnOnce(Job<Bytes>) -> F + Send + 'static,
+        F: Future<Output = Result<Reply, EngineError>> + Send + 'static,
+    {
+        self.0.once_with(|body| Ok(body.bytes), work).await
+    }
+}
+
+/// What is left of an answer whose data was erased: the object that it showed, as it stands.
+fn redacted(front: &Front, caller: &Caller, path: &str, session: &Session) -> Reply {
+    match caller {
+        Caller::Person(_) => iframe::current(session),
+        Caller::Tenant(_) if path.starts_with("/v1/verifications/") => verifications::current(front, session),
+        Caller::Tenant(_) => sessions::current(session),
     }
 }
 
@@ -91,19 +146,19 @@ impl FromRequest<Shared> for Mutation {
     type Rejection = Problem;
 
     async fn from_request(request: Request, front: &Shared) -> Result<Self, Problem> {
-        let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, front).await?;
-        let key = key_of(&parts.headers)?.map(str::to_owned);
-        let limit = match caller {
+        let limit = |caller: &Caller| match caller {
             Caller::Tenant(_) => front.settings.v1_body_limit,
             Caller::Person(_) => front.settings.iframe_body_limit,
         };
-        let body = RawBody::read(front, &parts, body, limit).await?;
-        let fingerprint = || Sha256::digest(&body.bytes).into();
-        let key = key.map(|key| IdempotencyKey { slot: slot(&caller, &parts, &key), fingerprint: fingerprint() });
-        let query = parts.uri.query().map(str::to_owned);
-        let permit = parts.extensions.remove::<Permit>();
-        Ok(Self { front: front.clone(), caller, key, body, query, permit })
+        Self::read(request, front, limit).await
+    }
+}
+
+impl FromRequest<Shared> for Upload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, front: &Shared) -> Result<Self, Problem> {
+        Mutation::read(request, front, |_| FILE_LIMIT).await.map(Self)
     }
 }
 

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use vetd_model::ErrorCode;
 use vetd_model::flow::StepKind;
 use vetd_model::id::{Id, Kind};
+use vetd_model::media::MediaKind;
 
 use super::Shared;
 use super::error::{Problem, absent};
@@ -19,6 +20,9 @@ pub(super) struct PathNumber(pub(super) u32);
 
 /// The `{type}` of a path: a kind of step.
 pub(super) struct PathStep(pub(super) StepKind);
+
+/// The `{kind}` of a path: a kind of picture.
+pub(super) struct PathMedia(pub(super) MediaKind);
 
 impl<K: Kind> FromRequestParts<Shared> for PathId<K> {
     type Rejection = Problem;
@@ -45,6 +49,15 @@ impl FromRequestParts<Shared> for PathStep {
     async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
         let kind = segment(parts, front, "type").await.and_then(|text| StepKind::parse(&text));
         kind.map(Self).ok_or_else(|| Problem::new(ErrorCode::NotFound, "There is no such kind of step."))
+    }
+}
+
+impl FromRequestParts<Shared> for PathMedia {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
+        let kind = segment(parts, front, "kind").await.and_then(|text| MediaKind::parse(&text));
+        kind.map(Self).ok_or_else(|| Problem::new(ErrorCode::NotFound, "There is no such kind of picture."))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
 use vetd_model::ErrorCode;
@@ -12,10 +12,11 @@ use vetd_model::ErrorCode;
 use super::error::Problem;
 use super::event_stream::Streams;
 use super::limits::Limits;
+use super::links::Links;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, auth, event_stream, events, frame, health, iframe, metrics, openapi, operator, sessions, templates,
+    api_keys, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator, sessions, templates,
     test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
@@ -43,11 +44,12 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers 
 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
+    let links = Links::new(&*engine.derived_key("media links"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
     let (streams, document) = (Streams::default(), openapi::Document::default());
-    Arc::new(Front { engine, settings, tokens, permits, limits, streams, registry, document })
+    Arc::new(Front { engine, settings, tokens, links, permits, limits, streams, registry, document })
 }
 
 fn public(front: Shared) -> Router {
@@ -56,6 +58,7 @@ fn public(front: Shared) -> Router {
     let routes = tenants()
         .route_layer(from_fn_with_state(Arc::clone(&front), auth::tenants))
         .merge(people().route_layer(from_fn_with_state(Arc::clone(&front), auth::people)))
+        .merge(linked())
         .route_layer(from_fn_with_state(Arc::clone(&front), frame::admit))
         .merge(if front.settings.shows_metrics { measured() } else { Router::new() })
         .route("/healthz", get(health::alive))
@@ -90,6 +93,8 @@ fn tenants() -> Router<Shared> {
         .route("/v1/verifications", get(verifications::list))
         .route("/v1/verifications/{id}", get(verifications::get))
         .route("/v1/verifications/{id}/cancel", post(verifications::cancel))
+        .route("/v1/verifications/{id}/review", post(verifications::review))
+        .route("/v1/verifications/{id}/redact", post(verifications::redact))
         .route("/v1/templates", post(templates::create).get(templates::list))
         .route("/v1/templates/{id}", get(templates::get).patch(templates::patch))
         .route("/v1/templates/{id}/versions", get(templates::versions))
@@ -125,9 +130,15 @@ fn people() -> Router<Shared> {
     Router::new()
         .route("/iframe/api/session", get(iframe::session))
         .route("/iframe/api/load", post(iframe::load))
+        .route("/iframe/api/media/{kind}", put(media::put))
         .route("/iframe/api/steps/{type}", post(iframe::submit))
         .route("/iframe/api/cancel", post(iframe::cancel))
         .route("/iframe/api/token", post(iframe::token))
+}
+
+/// For whoever holds a signed link.
+fn linked() -> Router<Shared> {
+    Router::new().route("/media/{id}", get(media::show))
 }
 
 pub(super) async fn unknown_path() -> Problem {

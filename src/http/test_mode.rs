@@ -2,7 +2,6 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use vetd_actors::Ask;
 use vetd_model::id::kind;
 use vetd_model::{ErrorCode, Realm, simulate};
 
@@ -51,8 +50,9 @@ pub(super) async fn simulate(
 ) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
-            let ask = Ask::Simulate(simulate::parse(&body)?);
-            front.engine.ask(realm, id, ask, claim, Box::new(sessions::current)).await.map_err(sessions::to_tenant)
+            let actions = simulate::parse(&body)?;
+            let done = front.engine.simulate(realm, id, actions, claim, Box::new(sessions::current)).await;
+            done.map_err(sessions::to_tenant)
         })
         .await
 }

@@ -66,6 +66,37 @@ pub(in crate::http) fn verification_detail() -> Value {
     with(detail, "media", json!([]))
 }
 
+fn picture() -> Value {
+    let (media, signature) = (id("med"), "A".repeat(71));
+    let url = format!("https://verify.example.com/media/{}?exp={}&sig={signature}", media.as_str(), CREATED + 990);
+    json!({
+        "id": media, "kind": "document_front", "content_type": "image/jpeg", "size": 482_113,
+        "sha256": "9f".repeat(32), "url": url, "url_expires_at": CREATED + 990,
+    })
+}
+
+pub(in crate::http) fn reviewed_verification() -> Value {
+    let review = json!({
+        "decision": "approved", "reviewer": id("key"), "at": CREATED + 4_000,
+        "reason": "The portrait and the selfie show the same person.",
+    });
+    let reviewed = with(with(verification_detail(), "review", review), "media", json!([picture()]));
+    with(with(reviewed, "updated", CREATED + 4_000), "decided_at", CREATED + 4_000)
+}
+
+pub(in crate::http) fn redacted_verification() -> Value {
+    let erased = with(with(verification_detail(), "metadata", Value::Null), "fields", json!({}));
+    with(with(erased, "updated", CREATED + 9_000), "redacted_at", CREATED + 9_000)
+}
+
+pub(in crate::http) fn sent_picture() -> Value {
+    json!({
+        "object": "media", "id": id("med"), "kind": "document_front", "content_type": "image/jpeg", "size": 482_113,
+        "sha256": "9f".repeat(32), "width": 2_400, "height": 1_700, "mrz_found": true, "barcode_found": false,
+        "advice": null, "created": CREATED + 60,
+    })
+}
+
 pub(in crate::http) fn canceled_verification() -> Value {
     let canceled = with(verification(), "status", "canceled");
     let mut detail = with(with(canceled, "attempts", 0), "checks", json!([]));
@@ -236,7 +267,7 @@ pub(in crate::http) fn iframe_session() -> Value {
             ] },
         ],
         "next_step": "consent", "attempts": 0, "max_attempts": 3, "last_error": null, "expires_at": CREATED + 1800,
-        "theme": {}, "locales": ["en"], "strings": {}, "redirect_url": null,
+        "theme": {}, "locales": ["en"], "strings": {}, "redirect_url": null, "media": [],
     })
 }
 

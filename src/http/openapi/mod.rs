@@ -17,7 +17,7 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, event_stream, events, health, iframe, sessions, templates, test_mode, verifications, webhook_deliveries,
+    api_keys, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications, webhook_deliveries,
     webhook_endpoints, workspace,
 };
 
@@ -25,7 +25,7 @@ use super::{
 #[openapi(
     paths(
         sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token,
-        verifications::list, verifications::get, verifications::cancel,
+        verifications::list, verifications::get, verifications::cancel, verifications::review, verifications::redact,
         templates::create, templates::list, templates::get, templates::patch,
         templates::publish, templates::rollback, templates::make_default, templates::archive,
         templates::versions, templates::version,
@@ -36,7 +36,7 @@ use super::{
         webhook_deliveries::list, webhook_deliveries::get, webhook_deliveries::redeliver,
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
         test_mode::simulate,
-        iframe::session, iframe::load, iframe::submit, iframe::cancel, iframe::token,
+        iframe::session, iframe::load, media::put, iframe::submit, iframe::cancel, iframe::token,
         health::alive, health::ready,
     ),
     components(schemas(schemas::shared::Error)),

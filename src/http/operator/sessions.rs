@@ -105,6 +105,8 @@ fn to_json(session: &Session, with_personal: bool) -> Value {
 
 /// The verification without fields, media and metadata.
 fn outcome(session: &Session) -> Map<String, Value> {
-    let whole = json!(DetailShape::new(session, &Moment::of(session)));
+    // None of the links is shown.
+    let link = |_: &Media| MediaLink { url: String::new(), expires_at: session.updated };
+    let whole = json!(DetailShape::new(session, &Moment::of(session), link));
     OUTCOME.iter().map(|name| ((*name).to_owned(), whole.get(*name).cloned().unwrap_or_default())).collect()
 }

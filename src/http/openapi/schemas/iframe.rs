@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use super::shared::{LastError, NoFields};
 use super::templates::{FieldSpec, Locale};
 use super::values::{
-    Country, CountryFilter, DocumentKindName, FreeObject, Link, SessionId, SessionStatus, StepKindName, Timestamp,
+    Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName, SessionId, SessionStatus,
+    StepKindName, Timestamp,
 };
 
 /// The session as the page needs it: nothing of the tenant's, nothing that was typed.
@@ -34,6 +35,41 @@ pub(in crate::http) struct IframeSession {
     strings: FreeObject,
     /// Where the person goes now; only once the session has ended.
     redirect_url: Option<Link>,
+    /// The pictures of this attempt.
+    media: Vec<SentPicture>,
+}
+
+/// A picture that is kept.
+#[derive(ToSchema)]
+pub(in crate::http) struct SentPicture {
+    #[schema(pattern = "^media$", example = "media")]
+    object: String,
+    id: MediaId,
+    kind: MediaKindName,
+    #[schema(pattern = "^image/jpeg$", example = "image/jpeg")]
+    content_type: String,
+    /// In bytes.
+    size: u32,
+    sha256: Digest,
+    /// In pixels, upright.
+    width: u32,
+    height: u32,
+    /// Whether a machine-readable zone was found; what it says is not told here.
+    mrz_found: bool,
+    /// Whether a barcode was found.
+    barcode_found: bool,
+    /// What the person should mend by taking it again.
+    advice: Option<PictureAdvice>,
+    created: Timestamp,
+}
+
+/// Why a picture should be taken again.
+#[derive(ToSchema)]
+pub(in crate::http) struct PictureAdvice {
+    /// `picture_blurred`, `picture_glare`, `picture_dark`, `picture_overexposed` or `picture_too_small`.
+    code: String,
+    /// For the person.
+    message: String,
 }
 
 /// What a step of the flow asks for, and where it stands.

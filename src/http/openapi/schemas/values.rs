@@ -12,6 +12,7 @@ use vetd_model::delivery::DeliveryStatus;
 use vetd_model::event::API_VERSION;
 use vetd_model::flow::{DocumentKind, FieldKind, StepKind};
 use vetd_model::id::{Kind, kind};
+use vetd_model::media::MediaKind;
 use vetd_model::new_session::{KEY_LIMIT, METADATA_LIMIT, VALUE_LIMIT};
 use vetd_model::template::{NAME_LIMIT, SLUG_LIMIT};
 use vetd_model::verdict::{OnFail as OnFailRule, OnReview as OnReviewRule};
@@ -48,6 +49,7 @@ values! {
     VerificationId = id::<kind::Verification>("A verification. It shares its characters with its session.");
     TemplateId = id::<kind::Template>("A template.");
     CheckId = id::<kind::Check>("One result of one check.");
+    MediaId = id::<kind::Media>("A picture.");
     EventId = id::<kind::Event>("An event; the same in every delivery.");
     EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
     DeliveryId = id::<kind::Delivery>("A webhook delivery.");
@@ -69,6 +71,13 @@ values! {
     FieldKindName = names([FieldKind::String, FieldKind::Date, FieldKind::Country].map(FieldKind::as_str),
         "`string`: text of at most 200 characters. `date`: a day, `YYYY-MM-DD`. `country`: a code of ISO 3166-1 alpha-2.");
     DocumentKindName = names(DocumentKind::ALL.map(DocumentKind::as_str), "A kind of document.");
+    MediaKindName = names(MediaKind::ALL.map(MediaKind::as_str),
+        "`document_front`: the side with the portrait. `document_back`: the other side; cards need it. `selfie`: the \
+         person's face.");
+    PictureFile = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .description(Some("The file itself, not JSON: JPEG, PNG or WebP."));
     CheckKindName = names(CheckKind::ALL.map(CheckKind::as_str), "A check of this release.");
     CheckStatusName = names(
         [CheckStatus::Passed, CheckStatus::Failed, CheckStatus::NeedsReview, CheckStatus::Pending, CheckStatus::Skipped]

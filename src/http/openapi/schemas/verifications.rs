@@ -6,8 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::shared::LastError;
 use super::values::{
-    CheckId, CheckKindName, CheckStatusName, FreeObject, Metadata, SessionId, SessionStatus, Slug, TemplateId,
-    Timestamp, VerificationId,
+    CheckId, CheckKindName, CheckStatusName, Digest, FreeObject, Link, MediaId, MediaKindName, Metadata, SessionId,
+    SessionStatus, Slug, TemplateId, Timestamp, VerificationId,
 };
 
 /// The lasting record of a session, as lists and events show it.
@@ -66,8 +66,34 @@ pub(in crate::http) struct VerificationDetail {
     checks: Vec<Check>,
     /// The person's data by its name; empty once erased.
     fields: HashMap<String, ResolvedField>,
-    /// Pictures, once a release takes them.
-    media: Vec<FreeObject>,
+    /// The pictures; none once erased.
+    media: Vec<Picture>,
+}
+
+/// A picture, with a link that works for 15 minutes.
+#[derive(ToSchema)]
+pub(in crate::http) struct Picture {
+    id: MediaId,
+    kind: MediaKindName,
+    /// Always `image/jpeg`: upright, without metadata.
+    #[schema(pattern = "^image/jpeg$", example = "image/jpeg")]
+    content_type: String,
+    /// In bytes.
+    size: u32,
+    sha256: Digest,
+    /// Opens the picture, without a credential, until `url_expires_at`; 404 once it is erased.
+    url: Link,
+    url_expires_at: Timestamp,
+}
+
+/// How a doubtful case is decided.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewReview {
+    decision: ReviewDecision,
+    /// Why, in the reviewer's words. Kept with the person's data.
+    #[schema(min_length = 1, max_length = 1000)]
+    reason: Option<String>,
 }
 
 /// What one check found.
@@ -96,6 +122,20 @@ pub(in crate::http) struct ResolvedField {
     value: String,
     /// `typed`, or the check that read it.
     #[schema(example = "typed")]
+    source: String,
+    /// 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    confidence: f64,
+    /// What others say, where they say something else; absent where they agree.
+    #[schema(nullable = false)]
+    disagreeing: Option<Vec<OtherValue>>,
+}
+
+/// Another value of the same field.
+#[derive(ToSchema)]
+pub(in crate::http) struct OtherValue {
+    value: String,
+    /// `typed`, or the check that read it.
     source: String,
     /// 0 to 1.
     #[schema(minimum = 0, maximum = 1)]

@@ -1,0 +1,251 @@
+//! Pictures: taken in, read, sealed and kept before the session's record names them; shown while it
+//! does; deleted once it no longer does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+use vetd_checks::{PictureError, Reader, TakenIn};
+use vetd_model::decide::may_attach;
+use vetd_model::event::Hash;
+use vetd_model::media::{Media, MediaKind};
+use vetd_model::simulate::Action;
+use vetd_model::specimen;
+use vetd_model::submission::Submission;
+use vetd_model::{ErrorCode, MediaId, Realm, Refusal, Session, SessionId, Timestamp};
+use vetd_storage::media::{self, MediaError, MediaStore, ObjectName};
+use zeroize::Zeroizing;
+
+use crate::engine::{Engine, Inner};
+use crate::error::EngineError;
+use crate::idempotency::Claim;
+use crate::reply::{Ask, Render, Reply};
+
+/// How old an object must be before it is looked for in the record of its session: no upload takes
+/// that long.
+const UNCLAIMED: Duration = Duration::from_secs(86_400);
+
+/// Reads pictures on a bounded number of threads, so that nobody else waits for a processor.
+pub(crate) struct Readers {
+    reader: Arc<Reader>,
+    places: Semaphore,
+    /// Specimens, each read once.
+    specimens: Mutex<HashMap<&'static [u8], Arc<TakenIn>>>,
+}
+
+impl Readers {
+    /// At most `threads` pictures are read at a time.
+    pub(crate) fn new(threads: usize) -> Result<Self, EngineError> {
+        let reader = Reader::new().map_err(|error| EngineError::internal(error.to_string()))?;
+        Ok(Self { reader: Arc::new(reader), places: Semaphore::new(threads.max(1)), specimens: Mutex::default() })
+    }
+
+    /// Takes a picture in: what is kept of it, and what was read.
+    async fn read(&self, kind: MediaKind, bytes: Bytes) -> Result<TakenIn, EngineError> {
+        let place = self.places.acquire().await.map_err(|error| EngineError::unavailable(error.to_string()))?;
+        let reader = Arc::clone(&self.reader);
+        let read = tokio::task::spawn_blocking(move || reader.take_in(kind, &bytes)).await;
+        drop(place);
+        match read {
+            Ok(read) => Ok(read.map_err(unreadable)?),
+            Err(error) => Err(EngineError::internal(format!("the reading of a picture: {error}"))),
+        }
+    }
+}
+
+impl Readers {
+    /// The picture of a specimen that goes with a submission.
+    async fn specimen(&self, submission: &Submission, kind: MediaKind) -> Result<Arc<TakenIn>, EngineError> {
+        let file = vetd_checks::specimen(submission, kind);
+        if let Some(known) = self.specimens.lock().get(file) {
+            return Ok(Arc::clone(known));
+        }
+        let taken = Arc::new(self.read(kind, Bytes::from_static(file)).await?);
+        self.specimens.lock().insert(file, Arc::clone(&taken));
+        Ok(taken)
+    }
+}
+
+/// A picture to be shown: a JPEG.
+#[derive(Debug)]
+pub struct Shown {
+    /// The bytes.
+    pub jpeg: Zeroizing<Vec<u8>>,
+    /// What the record says of it.
+    pub media: Media,
+}
+
+impl Engine {
+    /// Takes in a picture of the person or their document: it is decoded, made upright, rid of
+    /// everything but its pixels, read, sealed, and written where pictures are kept; then the
+    /// session's record names it.
+    ///
+    /// # Errors
+    /// `not_found`, `invalid_state`, `session_expired`, `check_not_required`;
+    /// `unsupported_media_type`, `payload_too_large` and `validation_error` for what is no picture
+    /// that can be used; the stores'.
+    pub async fn take_in(
+        &self,
+        realm: Realm,
+        id: SessionId,
+        kind: MediaKind,
+        bytes: Bytes,
+        claim: Option<Claim>,
+        render: Render<Session>,
+    ) -> Result<Reply, EngineError> {
+        let session = self.session(realm, id).await?.ok_or_else(not_found)?;
+        may_attach(&session, kind, self.now())?;
+        let taken = self.inner.readers.read(kind, bytes).await?;
+        let media = self.keep(&session, kind, &taken).await?;
+        let kept = ObjectName { realm, session: id, media: media.id };
+        let attached = self.ask(realm, id, Ask::Attach(media), claim, render).await;
+        if let Err(EngineError::Refused(_)) = attached {
+            self.inner.context.pictures.discard(kept);
+        }
+        attached
+    }
+
+    /// Seals and writes a picture for a session.
+    pub(crate) async fn keep(
+        &self,
+        session: &Session,
+        kind: MediaKind,
+        taken: &TakenIn,
+    ) -> Result<Media, EngineError> {
+        let at = self.now();
+        let media = Media {
+            id: self.inner.entropy.id(at),
+            kind,
+            size: u32::try_from(taken.jpeg.len()).unwrap_or(u32::MAX),
+            sha256: Hash(Sha256::digest(&taken.jpeg).into()),
+            at,
+            attempt: session.attempts,
+            reading: taken.reading.clone(),
+        };
+        let name = ObjectName { realm: session.realm, session: session.id, media: media.id };
+        let Some(personal) = &session.personal else { return Err(not_found()) };
+        let sealed = media::seal(&personal.secret, &name, &taken.jpeg).map_err(unavailable)?;
+        self.inner.context.pictures.store.put(&name, Bytes::from(sealed)).await.map_err(unavailable)?;
+        Ok(media)
+    }
+
+    /// A picture that the session's record names, opened. `None` if it names none of this
+    /// identifier, as after an erasure.
+    ///
+    /// # Errors
+    /// The stores'.
+    pub async fn picture(&self, realm: Realm, id: SessionId, media: MediaId) -> Result<Option<Shown>, EngineError> {
+        let Some(session) = self.session(realm, id).await? else { return Ok(None) };
+        let Some(personal) = &session.personal else { return Ok(None) };
+        let Some(media) = personal.media.iter().find(|known| known.id == media) else { return Ok(None) };
+        let name = ObjectName { realm, session: id, media: media.id };
+        let sealed = self.inner.context.pictures.store.get(&name).await.map_err(unavailable)?;
+        let Some(sealed) = sealed else {
+            return Err(EngineError::internal(format!("the picture {name} is on record and not there")));
+        };
+        let jpeg = media::open(&personal.secret, &name, &sealed).map_err(unavailable)?;
+        Ok(Some(Shown { jpeg, media: media.clone() }))
+    }
+}
+
+impl Engine {
+    /// Test mode: walks a session through these actions in one step. Where a step wants pictures, they
+    /// are those of a specimen, taken in like any other.
+    ///
+    /// # Errors
+    /// As for the actions themselves; the stores'.
+    pub async fn simulate(
+        &self,
+        realm: Realm,
+        id: SessionId,
+        actions: Vec<Action>,
+        claim: Option<Claim>,
+        render: Render<Session>,
+    ) -> Result<Reply, EngineError> {
+        let mut pictures = Vec::new();
+        if actions.contains(&Action::Submit) {
+            let session = self.session(realm, id).await?.ok_or_else(not_found)?;
+            for step in session.flow.steps().iter().filter(|_| !session.status().is_terminal()) {
+                let submission = specimen::submission(step, self.now());
+                for kind in submission.pictures() {
+                    let taken = self.inner.readers.specimen(&submission, *kind).await?;
+                    pictures.push(self.keep(&session, *kind, &taken).await?);
+                }
+            }
+        }
+        let kept: Vec<_> = pictures.iter().map(|media| ObjectName { realm, session: id, media: media.id }).collect();
+        let done = self.ask(realm, id, Ask::Simulate(actions, pictures), claim, render).await;
+        if let Err(EngineError::Refused(_)) = done {
+            kept.into_iter().for_each(|name| self.inner.context.pictures.discard(name));
+        }
+        done
+    }
+}
+
+/// Where pictures are kept, for those who delete them.
+#[derive(Clone)]
+pub(crate) struct Pictures {
+    pub(crate) store: MediaStore,
+}
+
+impl Pictures {
+    /// Deletes a picture that no record names. What cannot be deleted now is found by the sweep.
+    pub(crate) fn discard(&self, name: ObjectName) {
+        let store = self.store.clone();
+        let delete = async move {
+            if let Err(error) = store.delete(&name).await {
+                tracing::warn!(%error, picture = %name, "a picture could not be deleted; the sweep tries again");
+            }
+        };
+        tokio::spawn(delete.in_current_span());
+    }
+}
+
+impl Inner {
+    /// Deletes every picture of more than a day that its session's record does not name.
+    pub(crate) async fn sweep_pictures(&self, now: Timestamp) -> Result<usize, EngineError> {
+        let pictures = &self.context.pictures.store;
+        let before = Timestamp::from_millis(now.millis().saturating_sub(UNCLAIMED.as_millis() as u64));
+        let mut found = pictures.list(before);
+        let mut deleted = 0;
+        while let Some(object) = found.next().await {
+            let name = object.map_err(unavailable)?.name;
+            let session = self.store.session(name.realm, name.session).await?;
+            let personal = session.as_ref().and_then(|(session, _)| session.personal.as_ref());
+            if personal.is_some_and(|personal| personal.media.iter().any(|media| media.id == name.media)) {
+                continue;
+            }
+            pictures.delete(&name).await.map_err(unavailable)?;
+            deleted += 1;
+        }
+        pictures.clear_drafts(before).await.map_err(unavailable)?;
+        Ok(deleted)
+    }
+}
+
+/// What to tell whoever has sent something that is no usable picture.
+fn unreadable(error: PictureError) -> Refusal {
+    match error.code() {
+        "unsupported_media" => Refusal::new(ErrorCode::UnsupportedMediaType, error.to_string()),
+        "picture_too_large" => Refusal::new(ErrorCode::PayloadTooLarge, error.to_string()),
+        code => Refusal::field("body", format!("{error} ({code})")),
+    }
+}
+
+pub(crate) fn unavailable(error: MediaError) -> EngineError {
+    match error {
+        MediaError::Damaged(_) | MediaError::UnknownVersion { .. } => EngineError::internal(error.to_string()),
+        MediaError::Full => EngineError::Unavailable { for_the_log: error.to_string(), retry_after: 30 },
+        MediaError::Unavailable(_) | MediaError::TooLarge => EngineError::unavailable(error.to_string()),
+    }
+}
+
+fn not_found() -> EngineError {
+    EngineError::refused(ErrorCode::NotFound, "There is no such session in this workspace and mode.")
+}
