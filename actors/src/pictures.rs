@@ -112,12 +112,7 @@ impl Engine {
     }
 
     /// Seals and writes a picture for a session.
-    pub(crate) async fn keep(
-        &self,
-        session: &Session,
-        kind: MediaKind,
-        taken: &TakenIn,
-    ) -> Result<Media, EngineError> {
+    pub(crate) async fn keep(&self, session: &Session, kind: MediaKind, taken: &TakenIn) -> Result<Media, EngineError> {
         let at = self.now();
         let media = Media {
             id: self.inner.entropy.id(at),

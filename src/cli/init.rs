@@ -99,7 +99,7 @@ async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, F
         on_fatal: None,
     };
     let clock = Arc::new(SystemClock::shifted(settings.clock_offset));
-    let engine = Engine::start(store, clock, config).await;
+    let engine = Engine::start(store, store::pictures(settings)?, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the new store cannot be used: {error}")))?;
     let key = first_start::prepare(&engine, false, bootstrap_key).await;
     engine.shutdown(Duration::from_secs(10)).await;

@@ -2,8 +2,8 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::Response;
 use serde_json::{Value, json};
 use vetd_actors::Reply;
@@ -65,12 +65,9 @@ pub(super) fn shown(media: &Media) -> Value {
 }
 
 /// `GET /media/{id}?exp=&sig=`: the picture, for as long as the link and the record last.
-pub(super) async fn show(
-    State(front): State<Shared>,
-    PathId(id): PathId<kind::Media>,
-    mut params: Params,
-) -> Answer {
-    let expires = params.take("exp", |text| text.parse::<u64>().map_err(|_| "must be a time in unix seconds".to_owned()));
+pub(super) async fn show(State(front): State<Shared>, PathId(id): PathId<kind::Media>, mut params: Params) -> Answer {
+    let expires =
+        params.take("exp", |text| text.parse::<u64>().map_err(|_| "must be a time in unix seconds".to_owned()));
     let signature = params.take("sig", |text| Ok(text.to_owned()));
     params.finish()?;
     let (expires, signature) = (expires.unwrap_or_default(), signature.unwrap_or_default());

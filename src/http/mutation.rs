@@ -11,12 +11,12 @@ use vetd_actors::{Claim, EngineError, IdempotencyKey, Once, Reply};
 use vetd_model::{Refusal, Session};
 use vetd_storage::{Answer as Filed, IdempotencySlot};
 
-use super::{Front, Shared};
 use super::auth::Caller;
 use super::body::RawBody;
 use super::error::{Answer, Problem};
 use super::frame::Permit;
 use super::query::Params;
+use super::{Front, Shared};
 use super::{iframe, reply, sessions, verifications};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");

@@ -16,8 +16,8 @@ use super::links::Links;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator, sessions, templates,
-    test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator, sessions,
+    templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// Everything that vetd answers to over HTTP.

@@ -157,7 +157,7 @@ async fn start(
         keep_events: settings.event_retention.duration(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
-    let engine = Engine::start(store, clock, config).await;
+    let engine = Engine::start(store, store::pictures(settings)?, clock, config).await;
     let engine = engine.map_err(|error| Failure::store(format!("the sessions cannot be recovered: {error}")))?;
     let key = first_start::prepare(&engine, !keys.is_empty(), bootstrap_key).await?;
     // Who reads that the server listens can also speak to it as its operator.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vetd_storage::media::{MediaLocation, MediaStore};
 use vetd_storage::{OpenError, SledStore, StoreOptions};
 
 use crate::config::Settings;
@@ -21,6 +22,16 @@ pub async fn open(settings: &Settings) -> Result<Arc<SledStore>, Failure> {
     let opened = tokio::task::spawn_blocking(|| SledStore::open(options)).await;
     let opened = opened.map_err(|error| Failure::store(format!("opening the data folder failed: {error}")))?;
     opened.map_err(refused)
+}
+
+/// Opens the place of the pictures.
+///
+/// # Errors
+/// Why it cannot be used, and what to do about it.
+pub fn pictures(settings: &Settings) -> Result<MediaStore, Failure> {
+    let path = settings.data.join("media");
+    let location = MediaLocation::Folder { path, reserve_bytes: settings.disk_reserve.bytes() };
+    MediaStore::open(location).map_err(|error| Failure::store(error.to_string()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]

@@ -26,6 +26,7 @@ use vetd_actors::{Clock, Engine, EngineConfig, NewKey, TestClock};
 use vetd_model::address::{Ranges, WebhookTargets};
 use vetd_model::workspace::Scopes;
 use vetd_model::{Mode, Realm, Timestamp, WorkspaceId};
+use vetd_storage::media::{MediaLocation, MediaStore};
 use vetd_storage::{SledStore, Store, StoreOptions, WriteFault, audit};
 
 /// 22 November 2025, a little after half past eight in the morning, UTC.
@@ -258,7 +259,8 @@ async fn open(
     }));
     let store = SledStore::open(options).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-    let engine = Engine::start(Arc::clone(&store) as Arc<dyn Store>, clock, config.clone()).await.unwrap();
+    let pictures = MediaStore::open(MediaLocation::Folder { path: dir.join("media"), reserve_bytes: 0 }).unwrap();
+    let engine = Engine::start(Arc::clone(&store) as Arc<dyn Store>, pictures, clock, config.clone()).await.unwrap();
     (engine, store)
 }
 

@@ -13,6 +13,7 @@ use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
 use vetd_benches::{PUBLIC_URL, REALM, request};
 use vetd_model::address::WebhookTargets;
 use vetd_model::{Session, SessionId};
+use vetd_storage::media::{MediaLocation, MediaStore};
 use vetd_storage::{SledStore, StoreOptions};
 
 /// Enough that each has been passivated when its turn comes again.
@@ -56,7 +57,9 @@ async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions:
         keep_events: Duration::MAX,
         on_fatal: None,
     };
-    Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
+    let pictures = MediaLocation::Folder { path: folder.join("media"), reserve_bytes: 0 };
+    let pictures = MediaStore::open(pictures).expect("a place for pictures");
+    Engine::start(store, pictures, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
 }
 
 async fn make(engine: &Engine) -> Vec<SessionId> {

@@ -15,6 +15,7 @@ use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
 use vetd_benches::{PUBLIC_URL, REALM, request};
 use vetd_model::Session;
 use vetd_model::address::WebhookTargets;
+use vetd_storage::media::{MediaLocation, MediaStore};
 use vetd_storage::{SledStore, StoreOptions};
 
 #[expect(clippy::disallowed_methods, reason = "this program measures real time")]
@@ -56,7 +57,9 @@ async fn start(folder: &std::path::Path) -> Engine {
         keep_events: Duration::MAX,
         on_fatal: None,
     };
-    Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
+    let pictures = MediaLocation::Folder { path: folder.join("media"), reserve_bytes: 0 };
+    let pictures = MediaStore::open(pictures).expect("a place for pictures");
+    Engine::start(store, pictures, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")
 }
 
 async fn create(engine: Engine, is_loaded: bool) {

@@ -8,6 +8,7 @@ use serde_json::json;
 use vetd_model::check::Finding;
 use vetd_model::decide::{CheckFinding, Command, Transition, decide};
 use vetd_model::event::{Chain, Event, EventKind};
+use vetd_model::field::Fields;
 use vetd_model::flow::{Flow, Step};
 use vetd_model::new_session::{NewSession, TemplateChoice};
 use vetd_model::secret::SessionSecret;
@@ -68,12 +69,13 @@ impl Creation {
             test_outcome: None,
             chain: Chain::default(),
             checks: Vec::new(),
-            personal: Some(Box::new(Personal {
-                secret: SessionSecret::new(scattered(number)),
-                metadata: request().metadata,
-                redirect_url: Some(REDIRECT_URL.to_owned()),
-                submissions: BTreeMap::new(),
-            })),
+            personal: Some(Box::new(Personal::new(
+                SessionSecret::new(scattered(number)),
+                request().metadata,
+                Some(REDIRECT_URL.to_owned()),
+            ))),
+            review: None,
+            redaction: None,
             state: State::Created,
         };
         let event = Event::append(&mut session, EventKind::Created, at);
@@ -153,7 +155,7 @@ pub fn passed(session: &Session) -> Command {
         started: DURING,
         finished: DURING,
     });
-    Command::FinishChecks { run: session.attempts, findings: findings.collect() }
+    Command::FinishChecks { run: session.attempts, findings: findings.collect(), fields: Fields::new() }
 }
 
 /// Bytes that look random and are the same for the same number (SplitMix64).

@@ -17,8 +17,8 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications, webhook_deliveries,
-    webhook_endpoints, workspace,
+    api_keys, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications,
+    webhook_deliveries, webhook_endpoints, workspace,
 };
 
 #[derive(OpenApi)]

@@ -10,7 +10,8 @@ use vetd_actors::{Ask, Reply};
 use vetd_model::decide::CanceledBy;
 use vetd_model::event::Event;
 use vetd_model::id::kind;
-use vetd_model::verification::{DetailShape, Moment};
+use vetd_model::media::Media;
+use vetd_model::verification::{DetailShape, MediaLink, Moment};
 use vetd_model::{Session, SessionId};
 use vetd_storage::StatusFilter;
 

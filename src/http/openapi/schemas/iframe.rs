@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use super::shared::{LastError, NoFields};
 use super::templates::{FieldSpec, Locale};
 use super::values::{
-    Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName, SessionId, SessionStatus,
-    StepKindName, Timestamp,
+    Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName, SessionId,
+    SessionStatus, StepKindName, Timestamp,
 };
 
 /// The session as the page needs it: nothing of the tenant's, nothing that was typed.
