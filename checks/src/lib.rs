@@ -3,6 +3,10 @@
 
 mod age;
 mod data_completeness;
+pub mod gray;
+pub mod mrz;
+pub mod picture;
+pub mod quality;
 
 use std::collections::BTreeMap;
 
