@@ -5,6 +5,10 @@ mod age;
 mod data_completeness;
 mod reader;
 pub use reader::*;
+pub mod gray;
+pub mod mrz;
+pub mod picture;
+pub mod quality;
 
 use std::collections::BTreeMap;
 
