@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use common::{TestApp, text};
-use vetd_actors::Clock;
 use serde_json::{Value, json};
+use vetd_actors::Clock;
 use vetd_model::workspace::Scopes;
 use vetd_model::{Mode, Realm, WorkspaceId};
 

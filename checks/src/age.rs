@@ -4,6 +4,7 @@ use vetd_model::check::Finding;
 use vetd_model::date::Date;
 
 use crate::Evidence;
+use crate::document::Document;
 
 /// The field that holds the date of birth.
 const FIELD: &str = "date_of_birth";
@@ -14,8 +15,11 @@ const OLDEST: u16 = 130;
 
 /// Codes: `under_age`, `date_of_birth_in_future`, `date_of_birth_implausible` (failed);
 /// `date_of_birth_missing` (needs review).
-pub(crate) fn run(evidence: &Evidence<'_>, min_age: u8) -> Finding {
-    let (Some(born), Some(today)) = (evidence.typed(FIELD).and_then(Date::parse), Date::of(evidence.at)) else {
+pub(crate) fn run(evidence: &Evidence<'_>, document: Option<&Document>, min_age: u8) -> Finding {
+    // What the document says counts more than what was typed.
+    let read = document.and_then(Document::birth);
+    let born = read.or_else(|| evidence.typed(FIELD).and_then(Date::parse));
+    let (Some(born), Some(today)) = (born, evidence.today()) else {
         return Finding::needs_review("date_of_birth_missing", "There is no date of birth to tell the age from.");
     };
     if born > today {

@@ -2,22 +2,38 @@
 //! clock, no store. The engine's check pool calls them on threads of its own.
 
 mod age;
+pub mod barcode;
 mod data_completeness;
-mod reader;
-pub use reader::*;
+mod data_match;
+mod document;
+mod document_barcode;
+mod document_mrz;
+mod document_rules;
 pub mod gray;
+mod image_quality;
 pub mod mrz;
+pub mod names;
 pub mod picture;
 pub mod quality;
+mod reader;
+mod specimens;
 
 use std::collections::BTreeMap;
 
+pub use mrz::NetError;
+pub use picture::PictureError;
+pub use reader::{Reader, TakenIn};
+pub use specimens::specimen;
+
 use vetd_model::Timestamp;
 use vetd_model::check::{CheckKind, Finding};
-use vetd_model::field::Fields;
+use vetd_model::date::Date;
+use vetd_model::field::{self, Candidate, Fields, Source};
 use vetd_model::flow::{CheckSpec, FieldSpec, Flow, Step, StepKind};
 use vetd_model::media::Media;
 use vetd_model::submission::Submission;
+
+use document::Document;
 
 /// What the checks of one run look at.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +59,11 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// The day on which the run began, in UTC.
+    fn today(&self) -> Option<Date> {
+        Date::of(self.at)
+    }
+
     /// The value typed for a field.
     fn typed(&self, name: &str) -> Option<&'a str> {
         match self.submissions.get(&StepKind::DataEntry) {
@@ -56,19 +77,36 @@ impl<'a> Evidence<'a> {
 /// evidence.
 #[must_use]
 pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
+    let document = Document::of(evidence);
+    let document = document.as_ref();
     match spec.kind {
         CheckKind::DataCompleteness => data_completeness::run(evidence),
-        CheckKind::ImageQuality
-        | CheckKind::DocumentMrz
-        | CheckKind::DocumentBarcode
-        | CheckKind::DocumentConsistency
-        | CheckKind::DocumentExpiry
-        | CheckKind::DocumentType
-        | CheckKind::IssuingCountry
-        | CheckKind::DataMatch
-        | CheckKind::DuplicateDocument => Finding::passed(),
-        CheckKind::Age => age::run(evidence, spec.min_age.unwrap_or(age::DEFAULT_YEARS)),
+        CheckKind::Age => age::run(evidence, document, spec.min_age.unwrap_or(age::DEFAULT_YEARS)),
+        CheckKind::ImageQuality => image_quality::run(evidence),
+        CheckKind::DocumentMrz => document_mrz::run(document),
+        CheckKind::DocumentBarcode => document_barcode::run(document),
+        CheckKind::DocumentConsistency => document_rules::consistency(evidence, document),
+        CheckKind::DocumentExpiry => document_rules::expiry(evidence, document),
+        CheckKind::DocumentType => document_rules::kind(document),
+        CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
+        CheckKind::DataMatch => data_match::run(evidence, document),
+        CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
     }
+}
+
+/// Resolves what is known of the person and their document: what machines have read, and what was
+/// typed, each field from the most trusted source, and who disagrees.
+#[must_use]
+pub fn resolve(evidence: &Evidence<'_>) -> Fields {
+    let read = Document::of(evidence).map(|document| document.candidates()).unwrap_or_default();
+    let typed = match evidence.submissions.get(&StepKind::DataEntry) {
+        Some(Submission::DataEntry { fields }) => Some(fields),
+        _ => None,
+    };
+    let typed = typed.into_iter().flatten().map(|(name, value)| {
+        (name.clone(), Candidate { value: value.clone(), source: Source::Typed, confidence: 1000 })
+    });
+    field::resolve(read.into_iter().chain(typed), data_match::same)
 }
 
 #[cfg(test)]

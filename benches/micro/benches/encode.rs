@@ -43,7 +43,9 @@ fn answers(criterion: &mut Criterion) {
         bencher.iter(|| black_box(serde_json::to_vec(&ListShape::new(black_box(&session), &moment))));
     });
     group.bench_function("verification in full", |bencher| {
-        bencher.iter(|| black_box(serde_json::to_vec(&DetailShape::new(black_box(&session), &moment, |_| unreachable!()))));
+        bencher.iter(|| {
+            black_box(serde_json::to_vec(&DetailShape::new(black_box(&session), &moment, |_| unreachable!())))
+        });
     });
     let envelope = || serde_json::to_vec(&created.event.envelope(black_box(&created.session)));
     group.bench_function("event", |bencher| bencher.iter(|| black_box(envelope())));
