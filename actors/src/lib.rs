@@ -27,6 +27,7 @@ mod residents;
 mod root;
 mod session_actor;
 mod shard;
+mod uploads;
 mod webhook_api;
 mod webhooks;
 
@@ -42,3 +43,4 @@ pub use events::{EventList, EventQuery};
 pub use history::{EventFeed, History};
 pub use idempotency::{Claim, IdempotencyKey, Once};
 pub use reply::{Ask, Render, Reply};
+pub use uploads::{Progress, UPLOAD_BYTES, UPLOAD_LIFE, UPLOADS_BYTES, UploadKey, UploadRefusal, Uploads};
