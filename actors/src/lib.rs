@@ -28,6 +28,7 @@ mod residents;
 mod root;
 mod session_actor;
 mod shard;
+mod uploads;
 mod webhook_api;
 mod webhooks;
 
@@ -44,3 +45,4 @@ pub use history::{EventFeed, History};
 pub use idempotency::{Claim, IdempotencyKey, Once};
 pub use pictures::Shown;
 pub use reply::{Ask, Render, Reply};
+pub use uploads::{Progress, UPLOAD_BYTES, UPLOAD_LIFE, UPLOADS_BYTES, UploadKey, UploadRefusal, Uploads};

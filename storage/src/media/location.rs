@@ -209,7 +209,7 @@ mod tests {
             ("s3://-pictures", Bucket),
             ("s3://pic..tures", Bucket),
             ("s3://user@pictures", Bucket),
-            ("s3://pictures//", Prefix),
+            ("s3://pictures/a//", Prefix),
             ("s3://pictures/a//b", Prefix),
             ("s3://pictures/../b", Prefix),
             ("s3://pictures/a b", Prefix),

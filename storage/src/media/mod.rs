@@ -337,3 +337,21 @@ fn report(reported: &AtomicBool, path: &str) {
         tracing::warn!(?path, "what vetd has not written is among the pictures; it and others like it are left alone");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_one_that_fails() {
+        let mut full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(failed(&full.write_all(b"x").unwrap_err()), MediaError::Full);
+        let quota = io::Error::from(io::ErrorKind::QuotaExceeded);
+        assert_eq!(failed(&quota), MediaError::Full);
+        let other = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(matches!(failed(&other), MediaError::Unavailable(_)));
+    }
+}

@@ -8,6 +8,9 @@ mod durability;
 mod faults;
 mod idempotency;
 mod lists;
+#[cfg(feature = "s3")]
+mod media_bucket;
+mod media_folder;
 mod older_stores;
 mod opening;
 mod redaction;
