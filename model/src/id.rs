@@ -69,6 +69,10 @@ kinds! {
     DeliveryId, Delivery, "whd";
     /// An API key (never the key itself).
     ApiKeyId, ApiKey, "key";
+    /// An entry of the audit log.
+    AuditEntryId, AuditEntry, "aud";
+    /// A picture or a recording.
+    MediaId, Media, "med";
 }
 
 impl<K> Id<K> {

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod api_key;
+pub mod audit_log;
 pub mod breaker;
 pub mod check;
 pub mod country;
@@ -40,7 +41,10 @@ pub mod webhook;
 pub mod workspace;
 
 pub use error::{ErrorCode, FieldError, Refusal};
-pub use id::{ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, RequestId, SessionId, TemplateId, VerificationId};
+pub use id::{
+    ApiKeyId, AuditEntryId, CheckId, DeliveryId, EndpointId, EventId, MediaId, RequestId, SessionId, TemplateId,
+    VerificationId,
+};
 pub use realm::{Mode, Realm, WorkspaceId};
 pub use session::{Session, State, Status};
 pub use time::Timestamp;

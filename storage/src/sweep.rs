@@ -13,7 +13,7 @@ use crate::table::Direction;
 use crate::time_limits::answer_days;
 
 /// The most records looked at, and deleted, in one step.
-const BATCH: usize = 1_000;
+pub(crate) const BATCH: usize = 1_000;
 
 /// Where a sweep stands.
 pub(crate) enum Sweep {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use vetd_model::Status;
+use vetd_model::audit_log::AuditAction;
 use vetd_model::check::{CheckKind, CheckStatus, LastError};
 use vetd_model::delivery::Fault;
 use vetd_model::event::EventKind;
@@ -39,6 +40,10 @@ tags!(check_tag, check_from, CheckKind { DataCompleteness = 0, Age = 1 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
 tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });
 tags!(canceled_tag, canceled_from, CanceledBy { Person = 0, Tenant = 1 });
+tags!(action_tag, action_from, AuditAction {
+    VerificationReviewed = 0, VerificationRedacted = 1, MediaViewed = 2, MediaDeleted = 3, RetentionApplied = 4,
+    WatchlistImported = 5, MasterKeyRotated = 6,
+});
 
 /// Why an attempt did not complete.
 #[derive(Serialize, Deserialize)]
