@@ -42,6 +42,8 @@ pub struct EngineConfig {
     pub webhook_targets: WebhookTargets,
     /// How long events stay readable, and with them their deliveries.
     pub keep_events: Duration,
+    /// How long the entries of audit logs stay readable.
+    pub keep_audit_log: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -104,7 +106,7 @@ impl Engine {
                 root,
             }),
         };
-        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner), config.keep_events));
+        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner), config.keep_events, config.keep_audit_log));
         tokio::spawn(keep_last_uses(Arc::downgrade(&engine.inner)));
         Ok(engine)
     }
@@ -253,12 +255,16 @@ async fn await_answer(answer: oneshot::Receiver<Result<Reply, EngineError>>) -> 
 }
 
 /// Deletes what has had its time, as long as the engine lives.
-async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration) {
+async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration, keep_audit_log: Duration) {
     const PAUSE: Duration = Duration::from_secs(3600);
     loop {
         let Some(inner) = engine.upgrade() else { return };
         let now = inner.clock.now();
-        match inner.store.sweep(now, keep_events).await {
+        let swept = async {
+            let records = inner.store.sweep(now, keep_events).await?;
+            Ok::<_, StoreError>(records + inner.store.sweep_audit_log(now.before(keep_audit_log)).await?)
+        };
+        match swept.await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed records that have had their time"),
             Err(error) => tracing::warn!(%error, "could not remove records that have had their time"),

@@ -6,6 +6,7 @@
 mod access;
 mod alarm;
 mod api_keys;
+mod audit_log;
 mod backup;
 mod catalog;
 mod check_pool;

@@ -35,6 +35,8 @@ pub const PUBLIC_URL: &str = "https://verify.example.com";
 
 /// How long events stay readable.
 pub const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// How long entries of the audit log do.
+pub const KEEP_AUDIT_LOG: Duration = Duration::from_secs(730 * 24 * 3_600);
 
 /// A server under test.
 pub struct TestApp {
@@ -237,6 +239,7 @@ pub fn config() -> EngineConfig {
         check_threads: 2,
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,
+        keep_audit_log: KEEP_AUDIT_LOG,
         on_fatal: None,
     }
 }

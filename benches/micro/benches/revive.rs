@@ -54,6 +54,7 @@ async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions:
         check_threads: 1,
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,
+        keep_audit_log: Duration::MAX,
         on_fatal: None,
     };
     Engine::start(store, Arc::new(SystemClock::shifted(0)), config).await.expect("an engine")

@@ -152,6 +152,14 @@ pub(in crate::http) fn api_key_revoked() -> Value {
     with(api_key(), "revoked_at", CREATED + 60)
 }
 
+pub(in crate::http) fn audit_log_entry() -> Value {
+    json!({
+        "id": id("aud"), "object": "audit_log_entry", "livemode": false, "created": CREATED + 120,
+        "actor": { "type": "api_key", "id": id("key") }, "action": "verification.reviewed",
+        "verification_id": id("ver"), "media_id": null, "details": { "decision": "approved" },
+    })
+}
+
 pub(in crate::http) fn workspace_update() -> Value {
     json!({ "allowed_origins": ["https://shop.example.com"] })
 }
