@@ -24,6 +24,7 @@ pub mod notice;
 pub mod origin;
 pub mod rate;
 pub mod realm;
+pub mod retention;
 pub mod scaffold;
 pub mod secret;
 pub mod session;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
 use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
 use vetd_model::origin::Origin;
+use vetd_model::retention::{Periods, RetentionPolicy};
 use vetd_model::session::{CanceledBy, State, StepSet};
 use vetd_model::submission::Submission;
 use vetd_model::template::{Template, TemplateVersion};
@@ -256,6 +257,10 @@ async fn workspaces_settings_and_keys() {
     let settings = RealmSettings {
         default_template: Some(TemplateId::from_bytes([9; 16])),
         allowed_origins: vec![Origin::parse("https://shop.example.com", Mode::Live).unwrap()],
+        retention: RetentionPolicy {
+            media: Periods::default().with(Status::Failed, Some(1)),
+            personal: Periods::default().with(Status::Completed, Some(3_650)).with(Status::Expired, Some(7)),
+        },
     };
     let key = ApiKey {
         id: ApiKeyId::from_bytes([4; 16]),
