@@ -266,9 +266,12 @@ async fn the_last_use_is_written_once_a_minute_and_never_by_a_request() {
 #[tokio::test]
 async fn a_workspace_says_who_it_is_and_which_pages_may_embed_it() {
     let app = TestApp::start().await;
+    let kept = json!({
+        "completed": null, "failed": null, "requires_review": null, "canceled": null, "expired": null,
+    });
     let fresh = json!({
         "id": "ws_1", "object": "workspace", "livemode": false, "name": "default", "allowed_origins": [],
-        "live_activated": false, "created": NOON.seconds(),
+        "retention": { "media": kept, "personal": kept }, "live_activated": false, "created": NOON.seconds(),
     });
     assert_eq!(app.get("/v1/workspace").await.expect(StatusCode::OK), fresh);
     let origins = json!(["https://Shop.example.com/", "http://localhost:3000", "https://shop.example.com"]);
@@ -298,6 +301,65 @@ async fn origins_and_the_default_template_do_not_forget_each_other() {
     assert_eq!(seen["allowed_origins"], origins["allowed_origins"]);
     app.call("PATCH", "/v1/workspace", json!({ "allowed_origins": [] })).await.expect(StatusCode::OK);
     assert_eq!(app.create(json!({})).await["template_slug"], "kyc");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn rules_of_retention_are_set_as_a_whole_for_each_mode() {
+    let app = TestApp::start().await;
+    let patch = async |body: Value| app.call("PATCH", "/v1/workspace", body).await.expect(StatusCode::OK);
+    let days = |completed: Value, failed: Value| {
+        json!({
+            "completed": completed, "failed": failed, "requires_review": null, "canceled": null, "expired": null,
+        })
+    };
+    let none = days(Value::Null, Value::Null);
+    patch(json!({ "allowed_origins": ["https://shop.example.com"] })).await;
+    let rules =
+        json!({ "media": { "completed": 7, "failed": 3_650 }, "personal": { "completed": 1, "expired": null } });
+    let set = patch(json!({ "retention": rules })).await;
+    let expected = json!({ "media": days(json!(7), json!(3_650)), "personal": days(json!(1), Value::Null) });
+    assert_eq!((&set["retention"], &set["allowed_origins"][0]), (&expected, &json!("https://shop.example.com")));
+    // What says nothing of them leaves them alone, and so does the other mode.
+    assert_eq!(patch(json!({ "retention": null })).await, set);
+    assert_eq!(patch(json!({ "allowed_origins": [] })).await["retention"], expected);
+    let live = app.live_key().await;
+    let seen = app.get_as(&live, "/v1/workspace").await.expect(StatusCode::OK);
+    assert_eq!(seen["retention"], json!({ "media": none, "personal": none }));
+    let app = app.restart_after(Duration::from_secs(1)).await;
+    assert_eq!(app.get("/v1/workspace").await.expect(StatusCode::OK)["retention"], expected);
+    // What is left out of the rules is kept from here on.
+    let rules = json!({ "retention": { "personal": { "completed": 30 } } });
+    let set = app.call("PATCH", "/v1/workspace", rules).await.expect(StatusCode::OK);
+    assert_eq!(set["retention"], json!({ "media": none, "personal": days(json!(30), Value::Null) }));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn wrong_rules_of_retention_are_named_and_change_nothing() {
+    let app = TestApp::start().await;
+    let before = app.get("/v1/workspace").await.body;
+    let cases = [
+        (json!({ "retention": 30 }), vec!["retention"]),
+        (json!({ "retention": { "media": { "completed": 0 } } }), vec!["retention.media.completed"]),
+        (json!({ "retention": { "personal": { "failed": 3_651 } } }), vec!["retention.personal.failed"]),
+        (
+            json!({ "retention": { "personal": { "created": 1 }, "events": {} } }),
+            vec!["retention.personal.created", "retention.events"],
+        ),
+        (
+            json!({ "allowed_origins": ["*"], "retention": { "media": [] }, "name": "x" }),
+            vec!["allowed_origins.0", "retention.media", "name"],
+        ),
+    ];
+    for (body, fields) in cases {
+        let answer = app.call("PATCH", "/v1/workspace", body.clone()).await;
+        assert_eq!(answer.refused(422, "validation_error"), fields, "{body}");
+    }
+    assert_eq!(app.get("/v1/workspace").await.body, before);
+    let reader = app.key_for(TEST, Scopes::READ).await;
+    let rules = json!({ "retention": { "media": { "completed": 1 } } });
+    app.call_as(&reader, "PATCH", "/v1/workspace", rules).await.refused(403, "permission_denied");
     app.finish().await;
 }
 

@@ -107,6 +107,23 @@ fn a_wrong_template_file_names_every_fault_and_changes_nothing() {
     server.end();
 }
 
+#[tokio::test]
+async fn the_audit_log_is_shown_by_realm_and_filter() {
+    let server = Server::start();
+    // Nothing is in it yet: what writes to it is asked of the API.
+    assert_eq!(server.json(&["audit-log"]), json!({ "object": "list", "data": [], "has_more": false }));
+    let live = ["audit-log", "--mode", "live", "--action", "media.viewed", "--limit", "1000"];
+    assert_eq!(server.json(&live)["data"], json!([]));
+    let told = server.run(&["audit-log"]);
+    assert_eq!((told.code, told.out.trim()), (0, "AT  WHO  WHAT  VERIFICATION  MEDIA  DETAILS"));
+    for (wrong, field) in [(["--action", "media"], "action"), (["--verification", "ses_1"], "verification_id")] {
+        let failure = server.refused(&[&["audit-log"][..], &wrong].concat(), "validation_error");
+        assert_eq!(failure["error"]["fields"][0]["path"], field);
+    }
+    server.refused(&["audit-log", "--workspace", "nobody"], "not_found");
+    server.end();
+}
+
 impl Server {
     fn export_of_version_that_is_absent(&self) {
         self.refused(&["template", "export", "in", "--version", "1"], "not_found");

@@ -140,7 +140,11 @@ async fn a_passport_is_read_and_completes_the_session() {
         ("first_name", "ASTRID"),
         ("sex", "F"),
     ] {
-        assert_eq!((&fields[name]["value"], &fields[name]["source"]), (&json!(value), &json!("document_mrz")), "{name}");
+        assert_eq!(
+            (&fields[name]["value"], &fields[name]["source"]),
+            (&json!(value), &json!("document_mrz")),
+            "{name}"
+        );
     }
     assert_eq!(fields["document_number"]["confidence"], 1.0);
     assert!(fields["last_name"]["confidence"].as_f64().unwrap() < 1.0, "no check digit protects a name");
@@ -212,7 +216,10 @@ async fn a_link_opens_its_picture_for_fifteen_minutes_and_until_it_is_erased() {
     assert_eq!(media["url_expires_at"], app.clock.now().seconds() + 900);
     let answer = follow(&app, &media["url"]).await;
     assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "image/jpeg"));
-    assert_eq!((answer.header("cache-control"), answer.body.len() as u64), ("no-store", media["size"].as_u64().unwrap()));
+    assert_eq!(
+        (answer.header("cache-control"), answer.body.len() as u64),
+        ("no-store", media["size"].as_u64().unwrap())
+    );
     assert!(answer.body.starts_with(&[0xff, 0xd8]) && !answer.body.windows(4).any(|part| part == b"Exif"));
 
     // Sealed where it is kept: no JPEG, and nothing of the one that was sent.

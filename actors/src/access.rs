@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 use vetd_model::origin::Origin;
-use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, Workspace};
+use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Scopes, SettingsPatch, Workspace};
 use vetd_model::{ApiKeyId, ErrorCode, Mode, Realm, Timestamp, WorkspaceId};
 use vetd_storage::{Commit, Store, StoreError, Stored, Write};
 
@@ -210,29 +210,35 @@ impl Engine {
         Ok(self.inner.store.settings(realm).await?.value.allowed_origins)
     }
 
-    /// Replaces them (`None` leaves them as they are). The answer is rendered from what they are
+    /// What the workspace has chosen for this mode.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn settings(&self, realm: Realm) -> Result<RealmSettings, EngineError> {
+        Ok(self.inner.store.settings(realm).await?.value)
+    }
+
+    /// Changes what the workspace has chosen for this mode. The answer is rendered from what holds
     /// afterwards.
     ///
     /// # Errors
     /// `not_found` if there is no such workspace; the store's.
-    pub async fn set_allowed_origins(
+    pub async fn change_settings(
         &self,
         realm: Realm,
-        origins: Option<Vec<Origin>>,
+        patch: SettingsPatch,
         claim: Option<Claim>,
-        render: Render<Vec<Origin>>,
+        render: Render<RealmSettings>,
     ) -> Result<Reply, EngineError> {
         self.workspace(realm.workspace)?;
         let _alone = self.inner.catalog.change.lock().await;
         let before = self.inner.store.settings(realm).await?;
+        let settings = patch.apply(before.value.clone());
         let mut writes = Vec::new();
-        let unchanged = origins.as_ref().is_none_or(|origins| *origins == before.value.allowed_origins);
-        let allowed_origins = origins.unwrap_or_else(|| before.value.allowed_origins.clone());
-        let settings = RealmSettings { allowed_origins, ..before.value };
-        if !unchanged {
+        if settings != before.value {
             writes.push(Write::Settings { revision: before.revision, realm, settings: &settings });
         }
-        let reply = render(&settings.allowed_origins);
+        let reply = render(&settings);
         let idempotency = claim.map(|claim| claim.file(&reply, None));
         self.inner.store.commit(Commit { writes, idempotency }).await?;
         Ok(reply)

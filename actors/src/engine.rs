@@ -26,6 +26,7 @@ use crate::meters::Meters;
 use crate::pictures::{Pictures, Readers};
 use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
+use crate::retention::Progress;
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
@@ -44,6 +45,8 @@ pub struct EngineConfig {
     pub webhook_targets: WebhookTargets,
     /// How long events stay readable, and with them their deliveries.
     pub keep_events: Duration,
+    /// How long the entries of audit logs stay readable.
+    pub keep_audit_log: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -66,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) webhooks: Webhooks,
     webhook_targets: WebhookTargets,
     pub(crate) readers: Readers,
+    pub(crate) retention: Progress,
     pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -112,12 +116,13 @@ impl Engine {
                 webhooks,
                 webhook_targets: config.webhook_targets,
                 readers,
+                retention: Progress::default(),
                 context,
                 registry,
                 root,
             }),
         };
-        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner), config.keep_events));
+        tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner), config.keep_events, config.keep_audit_log));
         tokio::spawn(keep_last_uses(Arc::downgrade(&engine.inner)));
         Ok(engine)
     }
@@ -266,12 +271,16 @@ async fn await_answer(answer: oneshot::Receiver<Result<Reply, EngineError>>) -> 
 }
 
 /// Deletes what has had its time, as long as the engine lives.
-async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration) {
+async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration, keep_audit_log: Duration) {
     const PAUSE: Duration = Duration::from_secs(3600);
     loop {
         let Some(inner) = engine.upgrade() else { return };
         let now = inner.clock.now();
-        match inner.store.sweep(now, keep_events).await {
+        let swept = async {
+            let records = inner.store.sweep(now, keep_events).await?;
+            Ok::<_, StoreError>(records + inner.store.sweep_audit_log(now.before(keep_audit_log)).await?)
+        };
+        match swept.await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed records that have had their time"),
             Err(error) => tracing::warn!(%error, "could not remove records that have had their time"),
@@ -280,6 +289,11 @@ async fn sweep_hourly(engine: Weak<Inner>, keep_events: Duration) {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "deleted pictures that no session names"),
             Err(error) => tracing::warn!(%error, "could not look for pictures that no session names"),
+        }
+        match (Engine { inner: Arc::clone(&inner) }).apply_retention(now).await {
+            Ok(0) => {}
+            Ok(erased) => tracing::info!(erased, "erased what workspaces no longer want to keep"),
+            Err(error) => tracing::warn!(%error, "could not erase what workspaces no longer want to keep"),
         }
         let pause = inner.clock.sleep_until(now.after(PAUSE));
         drop(inner);

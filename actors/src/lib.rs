@@ -6,6 +6,7 @@
 mod access;
 mod alarm;
 mod api_keys;
+mod audit_log;
 mod backup;
 mod catalog;
 mod check_pool;
@@ -25,6 +26,7 @@ mod pictures;
 mod registry;
 mod reply;
 mod residents;
+mod retention;
 mod root;
 mod session_actor;
 mod shard;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 use vetd_checks::{PictureError, Reader, TakenIn};
+use vetd_model::audit_log::{Actor, AuditAction};
 use vetd_model::decide::may_attach;
 use vetd_model::event::Hash;
 use vetd_model::media::{Media, MediaKind};
@@ -130,8 +131,8 @@ impl Engine {
         Ok(media)
     }
 
-    /// A picture that the session's record names, opened. `None` if it names none of this
-    /// identifier, as after an erasure.
+    /// A picture that the session's record names, opened for whoever holds a link. `None` if it names
+    /// none of this identifier, as after an erasure. The audit log tells of it first.
     ///
     /// # Errors
     /// The stores'.
@@ -144,6 +145,8 @@ impl Engine {
         let Some(sealed) = sealed else {
             return Err(EngineError::internal(format!("the picture {name} is on record and not there")));
         };
+        let entry = self.audit_entry(Actor::Link, AuditAction::MediaViewed);
+        self.note(realm, &entry.about(id.verification()).about_media(media.id)).await?;
         let jpeg = media::open(&personal.secret, &name, &sealed).map_err(unavailable)?;
         Ok(Some(Shown { jpeg, media: media.clone() }))
     }

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use vetd_model::ApiKeyId;
+use vetd_model::audit_log::{Actor, AuditAction};
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::StepKind;
 use vetd_model::media::Media;
@@ -32,14 +34,32 @@ pub enum Ask {
     Review {
         /// How, and why.
         review: NewReview,
-        /// Who.
-        reviewer: String,
+        /// By which key.
+        by: ApiKeyId,
     },
     /// The person's data is to be erased.
-    Redact,
+    Redact {
+        /// By whom.
+        by: Actor,
+        /// True if a rule of retention says so.
+        by_rule: bool,
+    },
+    /// A rule of retention says that the pictures are to be deleted.
+    ForgetMedia,
 }
 
 impl Ask {
+    /// Who does what, if the audit log tells of it.
+    pub(crate) const fn audited(&self) -> Option<(Actor, AuditAction)> {
+        match self {
+            Self::Review { by, .. } => Some((Actor::ApiKey(*by), AuditAction::VerificationReviewed)),
+            Self::Redact { by, by_rule: false } => Some((*by, AuditAction::VerificationRedacted)),
+            Self::Redact { by, by_rule: true } => Some((*by, AuditAction::RetentionApplied)),
+            Self::ForgetMedia => Some((Actor::System, AuditAction::MediaDeleted)),
+            _ => None,
+        }
+    }
+
     /// Its name in traces.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
@@ -50,7 +70,8 @@ impl Ask {
             Self::Simulate(..) => "simulate",
             Self::Attach(_) => "attach",
             Self::Review { .. } => "review",
-            Self::Redact => "redact",
+            Self::Redact { .. } => "redact",
+            Self::ForgetMedia => "forget_media",
         }
     }
 }

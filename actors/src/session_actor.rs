@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span, debug_span};
+use vetd_model::audit_log::AuditEntry;
 use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pending_effects};
 use vetd_model::field::Fields;
 use vetd_model::simulate::simulate;
@@ -15,6 +16,7 @@ use vetd_storage::{Commit, IdempotencyRecord, SessionWrite, Store, StoreError, S
 
 use crate::check_pool::{CheckPool, run_checks};
 use crate::clock::Clock;
+use crate::entropy::Entropy;
 use crate::error::EngineError;
 use crate::idempotency::Claim;
 use crate::mailbox::Mailbox;
@@ -180,16 +182,22 @@ impl SessionState {
     ) -> Result<Reply, EngineError> {
         let session = self.load().await?;
         let session = Arc::clone(session);
+        let audited = ask.audited();
         let transition = decide_ask(&session, ask, at, &self.context)?;
         if let Some(refusal) = transition.refused.clone() {
-            self.commit(transition, None).await?;
+            self.commit(transition, None, None).await?;
             return Err(refusal.into());
         }
         let reply = render(&transition.next);
         let secret = claim.as_ref().and_then(|_| Some(transition.next.personal.as_ref()?.secret.clone()));
         let owner = secret.as_ref().map(|secret| (self.key.realm, self.key.id, secret));
         let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
-        self.commit(transition, record).await?;
+        let entry = audited.filter(|_| transition.changed).map(|(actor, action)| {
+            let forgotten = transition.effects.len() as u64;
+            let entry = AuditEntry::new(Entropy.id(at), actor, action).about(session.id.verification());
+            if forgotten > 0 { entry.with("pictures", forgotten) } else { entry }
+        });
+        self.commit(transition, record, entry.as_ref()).await?;
         Ok(reply)
     }
 
@@ -207,7 +215,7 @@ impl SessionState {
             Err(EngineError::Refused(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        self.commit(transition, None).await
+        self.commit(transition, None, None).await
     }
 
     async fn load(&mut self) -> Result<&Arc<Session>, EngineError> {
@@ -225,13 +233,15 @@ impl SessionState {
         &mut self,
         transition: Transition,
         idempotency: Option<IdempotencyRecord<'_>>,
+        entry: Option<&AuditEntry>,
     ) -> Result<(), EngineError> {
         let before = self.known.take();
         let next = Arc::new(transition.next);
         let handle = before.as_ref().map(|(_, handle)| handle);
         let (events, erased) = (&transition.events, transition.erased.as_deref());
         let write = SessionWrite { before: handle, next: &next, events, erased };
-        let writes = if transition.changed { vec![Write::Session(write)] } else { Vec::new() };
+        let mut writes = if transition.changed { vec![Write::Session(write)] } else { Vec::new() };
+        writes.extend(entry.map(|entry| Write::Audit { realm: self.key.realm, entry }));
         if writes.is_empty() && idempotency.is_none() {
             self.known = before;
             return Ok(());
@@ -278,8 +288,9 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
             simulate(session, &actions, &pictures, at, &check)
         }
         Ask::Attach(media) => decide(session, Command::Attach(media), at),
-        Ask::Review { review, reviewer } => decide(session, Command::Review { review, reviewer }, at),
-        Ask::Redact => decide(session, Command::Redact, at),
+        Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
+        Ask::Redact { .. } => decide(session, Command::Redact, at),
+        Ask::ForgetMedia => decide(session, Command::ForgetMedia, at),
         Ask::Submit { step, body } => {
             // That the session has ended comes before what is wrong with the body.
             let ended = session.status().is_terminal() || session.is_overdue(at);

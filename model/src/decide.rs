@@ -61,6 +61,8 @@ pub enum Command {
     },
     /// The person's data is to be erased.
     Redact,
+    /// The pictures are to be deleted, and with them what was read of them.
+    ForgetMedia,
 }
 
 /// What one check of a run found, and when.
@@ -188,6 +190,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::Lapse => lapse(session, at),
         Command::Review { review, reviewer } => decide_review(session, review, reviewer, at),
         Command::Redact => redact(session, at),
+        Command::ForgetMedia => forget_media(session),
     }
 }
 
@@ -375,6 +378,20 @@ fn redact(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {
     transition.effects = media.map(|media| Effect::Discard { media: media.id }).collect();
     transition.erased = erased;
     Ok(transition)
+}
+
+/// Leaves the time of the last change as it is: that is when the last event was written.
+fn forget_media(session: &Session) -> Result<Transition, Refusal> {
+    if !session.status().is_terminal() {
+        return Err(invalid("The verification has not ended; its pictures are still needed."));
+    }
+    let mut next = session.clone();
+    let media = next.personal.as_mut().map(|personal| std::mem::take(&mut personal.media)).unwrap_or_default();
+    if media.is_empty() {
+        return Ok(Transition::unchanged(session));
+    }
+    let effects = media.iter().map(|media| Effect::Discard { media: media.id }).collect();
+    Ok(Transition { effects, ..Transition::quiet(next, session.updated) })
 }
 
 fn finish(session: &Session, run: u32, findings: Vec<CheckFinding>, fields: Fields, at: Timestamp) -> Transition {

@@ -71,6 +71,8 @@ kinds! {
     DeliveryId, Delivery, "whd";
     /// An API key (never the key itself).
     ApiKeyId, ApiKey, "key";
+    /// An entry of the audit log.
+    AuditEntryId, AuditEntry, "aud";
 }
 
 impl<K> Id<K> {

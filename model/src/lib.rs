@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod api_key;
+pub mod audit_log;
 pub mod breaker;
 pub mod check;
 pub mod country;
@@ -25,6 +26,7 @@ pub mod notice;
 pub mod origin;
 pub mod rate;
 pub mod realm;
+pub mod retention;
 pub mod review;
 pub mod scaffold;
 pub mod secret;
@@ -44,7 +46,8 @@ pub mod workspace;
 
 pub use error::{ErrorCode, FieldError, Refusal};
 pub use id::{
-    ApiKeyId, CheckId, DeliveryId, EndpointId, EventId, MediaId, RequestId, SessionId, TemplateId, VerificationId,
+    ApiKeyId, AuditEntryId, CheckId, DeliveryId, EndpointId, EventId, MediaId, RequestId, SessionId, TemplateId,
+    VerificationId,
 };
 pub use realm::{Mode, Realm, WorkspaceId};
 pub use session::{Session, State, Status};

@@ -1,7 +1,6 @@
 //! Web origins (RFC 6454) that may embed the iframe, normalised as browsers do.
 
 use serde::Serialize;
-use serde_json::Value;
 use url::{Host, Url};
 
 use crate::address::is_loopback;
@@ -85,16 +84,10 @@ pub fn parse_list<'a>(origins: impl IntoIterator<Item = &'a str>, mode: Mode) ->
     issues.done().map(|()| list)
 }
 
-/// Validates `PATCH /v1/workspace`. `None` leaves the origins as they are.
-///
-/// # Errors
-/// `validation_error` with the path of every wrong field.
-pub fn parse_patch(body: &Value, mode: Mode) -> Result<Option<Vec<Origin>>, Refusal> {
-    let mut issues = Issues::default();
-    let mut object = Object::root(body, &mut issues);
-    let values = object.list("allowed_origins", ORIGIN_LIMIT, &mut issues);
-    object.finish(&mut issues);
-    let Some(values) = values else { return issues.done().map(|()| None) };
+/// Takes `allowed_origins` from a body. `None` if it is not there, or if something is wrong with
+/// it, which is noted.
+pub(crate) fn take_list(object: &mut Object<'_>, mode: Mode, issues: &mut Issues) -> Option<Vec<Origin>> {
+    let values = object.list("allowed_origins", ORIGIN_LIMIT, issues)?;
     let mut texts = Vec::with_capacity(values.len());
     for (place, value) in values.iter().enumerate() {
         match value.as_str() {
@@ -102,10 +95,10 @@ pub fn parse_patch(body: &Value, mode: Mode) -> Result<Option<Vec<Origin>>, Refu
             None => issues.add(format!("allowed_origins.{place}"), "must be a string"),
         }
     }
-    if issues.is_empty() {
-        return parse_list(texts, mode).map(Some);
+    if texts.len() < values.len() {
+        return None;
     }
-    issues.done().map(|()| None)
+    issues.absorb(parse_list(texts, mode))
 }
 
 #[cfg(test)]
@@ -113,6 +106,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::workspace::SettingsPatch;
 
     #[test]
     fn origins_are_written_as_browsers_do() {
@@ -159,7 +153,8 @@ mod tests {
 
     #[test]
     fn lists_name_every_wrong_origin() {
-        let read = |body| parse_patch(&body, Mode::Live);
+        let read =
+            |body| SettingsPatch::parse(&body, Mode::Live).map(|SettingsPatch { allowed_origins, .. }| allowed_origins);
         assert_eq!(read(json!({})), Ok(None));
         assert_eq!(read(json!({ "allowed_origins": [] })), Ok(Some(Vec::new())));
         let twice = read(json!({ "allowed_origins": ["https://a.example", "https://A.example/"] }));

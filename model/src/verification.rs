@@ -34,6 +34,12 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// When the verification came to the status that it has, if that is an end.
+    #[must_use]
+    pub fn ended_at(&self, session: &Session) -> Option<Timestamp> {
+        self.decided_at.or_else(|| session.state.ended_at())
+    }
+
     /// The session as it stands.
     #[must_use]
     pub fn of(session: &Session) -> Self {

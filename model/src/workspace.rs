@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::error::Refusal;
 use crate::id::{ApiKeyId, TemplateId};
-use crate::origin::Origin;
-use crate::realm::{Realm, WorkspaceId};
+use crate::origin::{self, Origin};
+use crate::realm::{Mode, Realm, WorkspaceId};
+use crate::retention::RetentionPolicy;
 use crate::time::Timestamp;
+use crate::validate::{Issues, Object};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +35,43 @@ pub struct RealmSettings {
     pub default_template: Option<TemplateId>,
     /// Which pages may embed the iframe and hear from it.
     pub allowed_origins: Vec<Origin>,
+    /// How long a person's data is kept.
+    pub retention: RetentionPolicy,
+}
+
+/// A validated `PATCH /v1/workspace`; what is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SettingsPatch {
+    /// The origins from here on.
+    pub allowed_origins: Option<Vec<Origin>>,
+    /// The rules from here on, all of them.
+    pub retention: Option<RetentionPolicy>,
+}
+
+impl SettingsPatch {
+    /// Validates the body.
+    ///
+    /// # Errors
+    /// `validation_error` with the path of every wrong field.
+    pub fn parse(body: &Value, mode: Mode) -> Result<Self, Refusal> {
+        let mut issues = Issues::default();
+        let mut object = Object::root(body, &mut issues);
+        let allowed_origins = origin::take_list(&mut object, mode, &mut issues);
+        let retention = object.take("retention");
+        let retention = retention.and_then(|value| issues.absorb(RetentionPolicy::parse(value)));
+        object.finish(&mut issues);
+        issues.done().map(|()| Self { allowed_origins, retention })
+    }
+
+    /// The settings afterwards.
+    #[must_use]
+    pub fn apply(self, before: RealmSettings) -> RealmSettings {
+        RealmSettings {
+            default_template: before.default_template,
+            allowed_origins: self.allowed_origins.unwrap_or(before.allowed_origins),
+            retention: self.retention.unwrap_or(before.retention),
+        }
+    }
 }
 
 /// What a key may do; a set of bits.

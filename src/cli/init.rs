@@ -96,6 +96,7 @@ async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, F
         check_threads: 1,
         webhook_targets: WebhookTargets::default(),
         keep_events: settings.event_retention.duration(),
+        keep_audit_log: settings.audit_retention.duration(),
         on_fatal: None,
     };
     let clock = Arc::new(SystemClock::shifted(settings.clock_offset));

@@ -1,6 +1,7 @@
 //! The command line: what it understands, and what each command answers to the shell.
 
 mod audit;
+mod audit_log;
 mod backup;
 mod completions;
 mod config;
@@ -100,6 +101,8 @@ enum Command {
     Template(template::TemplateArgs),
     /// Sessions: list, show, cancel, watch
     Session(session::SessionArgs),
+    /// What people and the system did with a person's data
+    AuditLog(audit_log::AuditLogArgs),
     /// Print a script that completes this command line in a shell
     Completions(completions::CompletionsArgs),
     /// Print the reference page of the command line (docs/cli.md)
@@ -122,6 +125,7 @@ impl Command {
             Self::Key(args) => args.server.json,
             Self::Template(args) => args.server.json,
             Self::Session(args) => args.server.json,
+            Self::AuditLog(args) => args.server.json,
         }
     }
 
@@ -139,6 +143,7 @@ impl Command {
             Self::Key(args) => key::run(args).await,
             Self::Template(args) => template::run(args).await,
             Self::Session(args) => session::run(args).await,
+            Self::AuditLog(args) => audit_log::run(args).await,
             Self::Completions(args) => completions::run(&args),
             Self::Reference => out::say(reference_page().trim_end()).map(|()| ExitCode::SUCCESS),
         }

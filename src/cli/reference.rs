@@ -14,7 +14,7 @@ const INTRODUCTION: &str = "\
 <!-- Made from the definition of the command line: cargo run -- reference > docs/cli.md -->
 
 `vetd serve` runs the server; the other commands help to run it. `workspace`, `key`, `template`, `session`,
-`backup` and `doctor` speak to the running server over a local socket in its data folder (`admin.sock`), which
+`audit-log`, `backup` and `doctor` speak to the running server over a local socket in its data folder (`admin.sock`), which
 only the user that the server runs as, and root, may use. They find the server by its data folder: `--data`, `VETD_DATA`, or the
 configuration file, like every setting ([configuration.md](configuration.md)).
 

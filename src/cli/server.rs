@@ -2,7 +2,7 @@
 //! and how the answer is printed.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::form_urlencoded;
 use vetd_model::Timestamp;
 use vetd_model::date::Date;
@@ -14,6 +14,8 @@ use crate::out;
 
 /// The flag for scripts.
 const JSON: &str = "json";
+/// The most items on one page of the server's.
+const PAGE: usize = 100;
 
 /// Which server, and for whom the answer is. These flags stand before or behind the verb.
 #[derive(Debug, Clone)]
@@ -113,6 +115,31 @@ pub(super) fn path_with(path: &str, pairs: &[(&str, &str)]) -> String {
 /// The items of a list that the server answered.
 pub(super) fn items(answer: &Value) -> &[Value] {
     answer.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Reads page after page of a list until there are `limit` items. `more` are parameters besides.
+pub(super) async fn pages(
+    server: &ServerArgs,
+    realm: &RealmArgs,
+    path: &str,
+    more: &[(&str, &str)],
+    limit: usize,
+) -> Result<Value, Failure> {
+    let client = server.client()?;
+    let mut found: Vec<Value> = Vec::new();
+    loop {
+        let size = (limit - found.len()).min(PAGE).to_string();
+        let last = found.last().map(|item| text(item, "id"));
+        let mut asked = more.to_vec();
+        asked.push(("limit", &size));
+        asked.extend(last.as_deref().map(|last| ("starting_after", last)));
+        let page = client.get(&realm.path(path, &asked)).await?;
+        found.extend_from_slice(items(&page));
+        let has_more = page.get("has_more").and_then(Value::as_bool).unwrap_or(false) && !items(&page).is_empty();
+        if !has_more || found.len() >= limit {
+            return Ok(json!({ "object": "list", "data": found, "has_more": has_more }));
+        }
+    }
 }
 
 /// A field as people read it; a dash for what is absent.

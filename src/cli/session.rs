@@ -5,17 +5,14 @@ use std::process::ExitCode;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::key::segment;
-use super::server::{RealmArgs, ServerArgs, items, mode, moment, table, text, time};
+use super::server::{RealmArgs, ServerArgs, items, mode, moment, pages, table, text, time};
 use crate::admin::Lines;
 use crate::failure::Failure;
 use crate::out;
 use crate::serve::Signals;
-
-/// The most sessions on one page of the server's.
-const PAGE: usize = 100;
 
 /// The arguments of `vetd session`.
 #[derive(Debug, Args)]
@@ -69,7 +66,8 @@ pub(super) async fn run(args: SessionArgs) -> Result<ExitCode, Failure> {
     let SessionArgs { server, verb } = args;
     match verb {
         Verb::List { realm, status, limit } => {
-            let found = list(&server, &realm, status.as_deref(), usize::from(limit)).await?;
+            let asked: Vec<(&str, &str)> = status.as_deref().map(|status| ("status", status)).into_iter().collect();
+            let found = pages(&server, &realm, "/admin/sessions", &asked, usize::from(limit)).await?;
             server.print(&found, as_table)?;
         }
         Verb::Show { id, personal, realm } => {
@@ -86,25 +84,6 @@ pub(super) async fn run(args: SessionArgs) -> Result<ExitCode, Failure> {
         Verb::Watch { id, realm } => watch(&server, &realm, id.as_deref()).await?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Reads page after page until there are enough.
-async fn list(server: &ServerArgs, realm: &RealmArgs, status: Option<&str>, limit: usize) -> Result<Value, Failure> {
-    let client = server.client()?;
-    let mut found: Vec<Value> = Vec::new();
-    loop {
-        let size = (limit - found.len()).min(PAGE).to_string();
-        let last = found.last().map(|session| text(session, "id"));
-        let mut asked = vec![("limit", size.as_str())];
-        asked.extend(status.map(|status| ("status", status)));
-        asked.extend(last.as_deref().map(|last| ("starting_after", last)));
-        let page = client.get(&realm.path("/admin/sessions", &asked)).await?;
-        found.extend_from_slice(items(&page));
-        let has_more = page.get("has_more").and_then(Value::as_bool).unwrap_or(false) && !items(&page).is_empty();
-        if !has_more || found.len() >= limit {
-            return Ok(json!({ "object": "list", "data": found, "has_more": has_more }));
-        }
-    }
 }
 
 /// Prints a line for each move.

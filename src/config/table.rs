@@ -122,6 +122,8 @@ settings! {
     "Disk, memory and processors" {
         /// How long events can be read: listed, streamed and delivered; older ones are deleted.
         event_retention: Days = number("DAYS", 1..=3650).default("30");
+        /// How long the audit log can be read; older entries are deleted.
+        audit_retention: Days = number("DAYS", 1..=3650).default("730");
         /// The disk space that vetd leaves free; below it, writes are answered 503.
         disk_reserve: Mebibytes = number("MIB", 0..=1 << 30).default("256");
         /// The store's page cache.

@@ -5,6 +5,7 @@
 //! does each change at most once for its `Idempotency-Key`.
 
 mod api_keys;
+mod audit_log;
 mod auth;
 mod body;
 mod error;

@@ -16,8 +16,8 @@ use super::links::Links;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator, sessions,
-    templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
+    sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// Everything that vetd answers to over HTTP.
@@ -121,6 +121,7 @@ fn tenants() -> Router<Shared> {
         .route("/v1/api_keys", post(api_keys::create).get(api_keys::list))
         .route("/v1/api_keys/{id}", get(api_keys::get))
         .route("/v1/api_keys/{id}/revoke", post(api_keys::revoke))
+        .route("/v1/audit_log", get(audit_log::list))
         .route("/v1/workspace", get(workspace::get).patch(workspace::patch))
         .route("/v1/test/sessions/{id}/simulate", post(test_mode::simulate))
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use vetd_actors::{Ask, EngineError, Reply};
+use vetd_model::audit_log::Actor;
 use vetd_model::decide::CanceledBy;
 use vetd_model::id::{Id, kind};
 use vetd_model::media::Media;
@@ -120,7 +121,7 @@ pub(super) async fn review(
 ) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
-            let ask = Ask::Review { review: NewReview::parse(&body)?, reviewer: caller.key.to_string() };
+            let ask = Ask::Review { review: NewReview::parse(&body)?, by: caller.key };
             let door = front.clone();
             let render = Box::new(move |session: &Session| current(&door, session));
             front.engine.ask(caller.realm, id.session(), ask, claim, render).await.map_err(about_verification)
@@ -145,7 +146,7 @@ pub(super) async fn review(
     extensions(("x-error-codes" = json!(["verification_not_found", "invalid_state"]))),
 )]
 pub(super) async fn redact(
-    Tenant(realm): Tenant,
+    KeyHolder(caller): KeyHolder,
     PathId(id): PathId<kind::Verification>,
     mutation: Mutation,
 ) -> Answer {
@@ -154,7 +155,8 @@ pub(super) async fn redact(
             no_fields(&body)?;
             let door = front.clone();
             let render = Box::new(move |session: &Session| current(&door, session));
-            front.engine.ask(realm, id.session(), Ask::Redact, claim, render).await.map_err(about_verification)
+            let ask = Ask::Redact { by: Actor::ApiKey(caller.key), by_rule: false };
+            front.engine.ask(caller.realm, id.session(), ask, claim, render).await.map_err(about_verification)
         })
         .await
 }

@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use serde_json::Value;
 use vetd_actors::{Render, Reply};
-use vetd_model::origin::{self, Origin};
-use vetd_model::workspace::Workspace;
+use vetd_model::origin::Origin;
+use vetd_model::workspace::{RealmSettings, SettingsPatch, Workspace};
 use vetd_model::{Realm, Timestamp, WorkspaceId};
 
 use super::auth::Tenant;
@@ -23,13 +24,14 @@ use super::{Shared, reply};
 )]
 pub(super) async fn get(State(front): State<Shared>, Tenant(realm): Tenant, _: NoParams) -> Answer {
     let workspace = front.engine.workspace(realm.workspace)?;
-    let origins = front.engine.allowed_origins(realm).await?;
-    reply::ok(&WorkspaceView::of(&workspace, realm, &origins))
+    let settings = front.engine.settings(realm).await?;
+    reply::ok(&WorkspaceView::of(&workspace, realm, &settings))
 }
 
 /// Change the workspace
 ///
-/// Needs the scope `write`.
+/// For the mode of the key. What is given takes the place of what was there, as a whole: rules of
+/// retention that are left out of `retention` are none any more. Needs the scope `write`.
 #[utoipa::path(
     patch, path = "/v1/workspace", operation_id = "update_workspace", tag = "Workspace",
     request_body(content = Option<schemas::access::WorkspaceUpdate>, example = json!(example::workspace_update())),
@@ -38,11 +40,11 @@ pub(super) async fn get(State(front): State<Shared>, Tenant(realm): Tenant, _: N
 pub(super) async fn patch(Tenant(realm): Tenant, mutation: Mutation) -> Answer {
     mutation
         .once(move |Job { front, body, claim }| async move {
-            let origins = origin::parse_patch(&body, realm.mode)?;
+            let patch = SettingsPatch::parse(&body, realm.mode)?;
             let workspace = front.engine.workspace(realm.workspace)?;
-            let render: Render<Vec<Origin>> =
-                Box::new(move |origins| Reply::json(200, &WorkspaceView::of(&workspace, realm, origins)));
-            front.engine.set_allowed_origins(realm, origins, claim, render).await
+            let render: Render<RealmSettings> =
+                Box::new(move |settings| Reply::json(200, &WorkspaceView::of(&workspace, realm, settings)));
+            front.engine.change_settings(realm, patch, claim, render).await
         })
         .await
 }
@@ -55,18 +57,20 @@ struct WorkspaceView<'a> {
     livemode: bool,
     name: &'a str,
     allowed_origins: &'a [Origin],
+    retention: Value,
     live_activated: bool,
     created: Timestamp,
 }
 
 impl<'a> WorkspaceView<'a> {
-    fn of(workspace: &'a Workspace, realm: Realm, allowed_origins: &'a [Origin]) -> Self {
+    fn of(workspace: &'a Workspace, realm: Realm, settings: &'a RealmSettings) -> Self {
         Self {
             id: workspace.id,
             object: "workspace",
             livemode: realm.mode.is_live(),
             name: &workspace.name,
-            allowed_origins,
+            allowed_origins: &settings.allowed_origins,
+            retention: settings.retention.to_json(),
             live_activated: workspace.live_activated,
             created: workspace.created,
         }

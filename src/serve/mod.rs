@@ -155,6 +155,7 @@ async fn start(
         check_threads: settings.check_threads.unwrap_or(cores),
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),
+        keep_audit_log: settings.audit_retention.duration(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, store::pictures(settings)?, clock, config).await;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
+use vetd_model::audit_log::AuditEntry;
 use vetd_model::delivery::{Attempt, Delivery, Failing};
 use vetd_model::event::Event;
 use vetd_model::notice::{Logged, Notice};
@@ -16,12 +17,12 @@ use vetd_model::session::Personal;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
-use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
+use vetd_model::{AuditEntryId, EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::backup::BackupError;
 use crate::disk::status::StatusEntry;
-use crate::query::{DeliveryQuery, Page, SessionQuery};
+use crate::query::{AuditQuery, DeliveryQuery, Page, SessionQuery};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -191,6 +192,14 @@ pub enum Write<'a> {
         endpoint: EndpointId,
         /// The mark.
         mark: Mark,
+    },
+    /// An entry of the audit log: in the commit of what it tells of, so that neither is without
+    /// the other.
+    Audit {
+        /// In whose log.
+        realm: Realm,
+        /// The entry. Its identifier must be fresh.
+        entry: &'a AuditEntry,
     },
 }
 
@@ -437,10 +446,25 @@ pub trait Store: Send + Sync + 'static {
     /// first. Damaged ones are reported and left out.
     fn delivery_list(&self, query: DeliveryQuery) -> BoxFuture<'_, Result<Page<Delivery>, StoreError>>;
 
+    /// A page of a realm's audit log, newest first. Damaged entries are reported and left out. A
+    /// page on which fewer entries stand than were asked for may have more behind it all the same,
+    /// where the filters match little.
+    ///
+    /// # Errors
+    /// [`StoreError::TooBroad`] if none was found among all that were looked at; the disk's.
+    fn audit_log(&self, realm: Realm, query: AuditQuery) -> BoxFuture<'_, Result<Page<AuditEntry>, StoreError>>;
+
+    /// One entry of a realm's audit log.
+    fn audit_entry(&self, realm: Realm, id: AuditEntryId) -> Result<Option<AuditEntry>, StoreError>;
+
     /// Deletes what has had its time, a bounded batch in a commit: idempotency records of days
     /// gone by, deliveries whose endpoint is gone, and events that were written more than
     /// `keep_events` ago with their settled deliveries and attempts. Returns how many records went.
     fn sweep(&self, now: Timestamp, keep_events: Duration) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Deletes the entries of all audit logs that were written before this time, a bounded batch in
+    /// a commit. Returns how many went.
+    fn sweep_audit_log(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>>;
 
     /// Takes a backup of the store as it goes on being written, begun at `at`: hands a stream of
     /// bytes to `to`, for a [`BackupFolder`](crate::BackupFolder). Blocks for as long as that

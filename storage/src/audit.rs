@@ -7,6 +7,7 @@ use vetd_model::notice::Logged;
 use vetd_model::{EndpointId, Realm, Session, SessionId, Status, TemplateId, Timestamp};
 
 use crate::api::StoreError;
+use crate::audit_log;
 use crate::disk::answer::{self, AnswerV1};
 use crate::disk::status::StatusEntry;
 use crate::disk::{delivery, event};
@@ -90,6 +91,7 @@ impl Audit<'_> {
         self.templates()?;
         self.endpoints()?;
         self.deliveries()?;
+        self.audit_log()?;
         self.continuations()?;
         self.erasures()?;
         self.stray_files();
@@ -407,6 +409,16 @@ impl Audit<'_> {
             let slot = keys::erased_slot(&key).map(|slot| self.shared.slots.read(slot));
             if !matches!(slot, Some(Ok(Slot::Erased))) {
                 self.blame(format!("The {} was not carried out.", keys::in_words(&key)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What people did with a person's data is still told.
+    fn audit_log(&mut self) -> Result<(), StoreError> {
+        for (key, value) in self.entries(keys::AUDIT_LOG)? {
+            if keys::realm_of(&key).is_none() || audit_log::decode(&key, &value).is_err() {
+                self.blame(format!("The record {} does not decode.", keys::in_words(&key)));
             }
         }
         Ok(())

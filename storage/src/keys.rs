@@ -25,6 +25,7 @@
 //! | `h` | endpoint, position, number | a failed attempt |
 //! | `k` | day, slot | an idempotency record |
 //! | `z` | slot | when the secret in the slot of the key file was ordered to be erased |
+//! | `l` | realm, entry | an entry of the audit log |
 //! | `!` | a name | what the store knows of itself |
 //! | `+` | another key, number | the continuation of a long record |
 //!
@@ -33,7 +34,7 @@
 use sled::IVec;
 use vetd_model::flow::FlowDigest;
 use vetd_model::workspace::KeyHash;
-use vetd_model::{EndpointId, EventId, Realm, SessionId, TemplateId, WorkspaceId};
+use vetd_model::{AuditEntryId, EndpointId, EventId, Realm, SessionId, TemplateId, WorkspaceId};
 
 use crate::api::IdempotencySlot;
 
@@ -62,6 +63,7 @@ pub(crate) const SETTLED: u8 = b'y';
 pub(crate) const ATTEMPT: u8 = b'h';
 pub(crate) const ANSWER: u8 = b'k';
 pub(crate) const ERASURE: u8 = b'z';
+pub(crate) const AUDIT_LOG: u8 = b'l';
 pub(crate) const CONTINUATION: u8 = b'+';
 
 /// The store's schema version, a `u32`.
@@ -218,6 +220,14 @@ pub(crate) fn answers(day: u16) -> Key {
     key(ANSWER, &[&day.to_be_bytes()])
 }
 
+pub(crate) fn audit_entry(realm: Realm, id: AuditEntryId) -> Key {
+    key(AUDIT_LOG, &[&realm.bytes(), id.bytes()])
+}
+
+pub(crate) fn audit_log(realm: Realm) -> Key {
+    key(AUDIT_LOG, &[&realm.bytes()])
+}
+
 /// Where the `number`th continuation (from 1) of a long record stands.
 pub(crate) fn continuation(of: &[u8], number: u8) -> Key {
     key(CONTINUATION, &[of, &[number]])
@@ -268,6 +278,7 @@ pub(crate) fn in_words(key: &[u8]) -> String {
         Some(&DELIVERY | &SETTLED) => "delivery",
         Some(&ATTEMPT) => "attempt of a delivery",
         Some(&ANSWER) => "idempotency record",
+        Some(&AUDIT_LOG) => "audit log entry",
         _ => "record",
     };
     let rest: String = key.iter().skip(1).map(|byte| format!("{byte:02x}")).collect();

@@ -10,6 +10,7 @@
 
 mod api;
 mod audit;
+mod audit_log;
 mod backup;
 mod codec;
 mod deliveries;
@@ -47,6 +48,6 @@ pub use backup::{
     BackupError, BackupFolder, FileFacts, Files, Manifest, Origin, RestoreOptions, RestoreStep, Restored, restore,
 };
 pub use open::{OpenError, StoreOptions};
-pub use query::{Cursor, DeliveryQuery, Page, SessionQuery, StatusFilter, Towards};
+pub use query::{AuditQuery, Cursor, DeliveryQuery, Page, SessionQuery, StatusFilter, Towards};
 pub use shared::{FatalHook, SpaceProbe, WriteFault, WriteStage};
 pub use store::SledStore;

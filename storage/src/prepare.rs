@@ -13,7 +13,7 @@ use vetd_model::{EndpointId, EventId, Realm, Session, Timestamp};
 use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, OnRecord, SessionWrite, StoreError, Write};
 use crate::codec::RECORD_LIMIT;
 use crate::disk::status::StatusEntry;
-use crate::disk::{answer, delivery, event, flow, session, template, tenant, webhook};
+use crate::disk::{answer, audit_log, delivery, event, flow, session, template, tenant, webhook};
 use crate::keys::{self, Key};
 use crate::shared::Shared;
 use crate::table::PIECE;
@@ -223,6 +223,10 @@ impl Builder<'_> {
             }
             Write::Mark { endpoint, mark } => {
                 self.of_endpoint(*endpoint, keys::cursor(*endpoint), webhook::encode_mark(*mark)?, false);
+                Ok(())
+            }
+            Write::Audit { realm, entry } => {
+                self.put_new(keys::audit_entry(*realm, entry.id), audit_log::encode(entry)?);
                 Ok(())
             }
         }

@@ -1,8 +1,9 @@
 //! What lists are asked for.
 
+use vetd_model::audit_log::AuditAction;
 use vetd_model::delivery::DeliveryStatus;
 use vetd_model::webhook::Endpoint;
-use vetd_model::{EndpointId, SessionId, Status, TemplateId, Timestamp};
+use vetd_model::{AuditEntryId, EndpointId, SessionId, Status, TemplateId, Timestamp, VerificationId};
 
 /// Which status a list filters by: a session keeps its status for good, a verification's moves
 /// on when a review decides it.
@@ -16,14 +17,14 @@ pub enum StatusFilter {
 
 /// Where a page begins. Lists run from the newest to the oldest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cursor {
+pub enum Cursor<T = SessionId> {
     /// At the newest.
     #[default]
     Start,
     /// With the next one older than this (`starting_after`).
-    After(SessionId),
+    After(T),
     /// Ending with the next one newer than this (`ending_before`).
-    Before(SessionId),
+    Before(T),
 }
 
 /// A page of sessions, or of their verifications, which share their identifiers. Every filter
@@ -56,6 +57,23 @@ pub struct DeliveryQuery {
     /// Where the page begins: past this delivery, named by the position of its event and its
     /// endpoint.
     pub cursor: Option<(Towards, u64, EndpointId)>,
+    /// The most items on the page, 1 to 100.
+    pub limit: usize,
+}
+
+/// A page of the audit log. Every filter that is set must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditQuery {
+    /// About this verification.
+    pub verification: Option<VerificationId>,
+    /// Of this action.
+    pub action: Option<AuditAction>,
+    /// Written at or after this second.
+    pub created_from: Option<Timestamp>,
+    /// Written before this second.
+    pub created_before: Option<Timestamp>,
+    /// Where the page begins.
+    pub cursor: Cursor<AuditEntryId>,
     /// The most items on the page, 1 to 100.
     pub limit: usize,
 }

@@ -9,14 +9,16 @@ use std::time::Duration;
 use futures::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
+use sled::IVec;
 use tokio::sync::{oneshot, watch};
 use tracing::Instrument;
+use vetd_model::audit_log::AuditEntry;
 use vetd_model::delivery::{Attempt, Delivery};
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, Workspace};
 use vetd_model::workspace::{KeyHash, RealmSettings};
-use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
+use vetd_model::{AuditEntryId, EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::api::{
@@ -24,10 +26,11 @@ use crate::api::{
     Store, StoreError, Stored, StoredAnswer, StoredSession,
 };
 use crate::backup::BackupError;
+use crate::keys;
 use crate::meters::DiskUse;
 use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
-use crate::query::{DeliveryQuery, Page, SessionQuery};
+use crate::query::{AuditQuery, DeliveryQuery, Page, SessionQuery};
 use crate::shared::Shared;
 use crate::sweep::{Age, Sweep};
 use crate::writer::Request;
@@ -220,6 +223,15 @@ impl Store for SledStore {
         aside(move || shared.delivery_list(&query))
     }
 
+    fn audit_log(&self, realm: Realm, query: AuditQuery) -> BoxFuture<'_, Result<Page<AuditEntry>, StoreError>> {
+        let shared = Arc::clone(&self.shared);
+        aside(move || shared.audit_log(realm, &query))
+    }
+
+    fn audit_entry(&self, realm: Realm, id: AuditEntryId) -> Result<Option<AuditEntry>, StoreError> {
+        self.shared.audit_entry(realm, id)
+    }
+
     fn sweep(&self, now: Timestamp, keep_events: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {
         let age = Age { now, events_before: now.before(keep_events) };
         Box::pin(async move {
@@ -228,6 +240,24 @@ impl Store for SledStore {
             while !matches!(sweep, Sweep::Done) {
                 let finished = self.shared.sweep_on(&mut sweep, age)?;
                 swept += finished.records;
+                if finished.ops.is_empty() {
+                    tokio::task::yield_now().await;
+                } else {
+                    self.submit(Prepared::removal(finished.ops)).await?;
+                }
+            }
+            Ok(swept)
+        })
+    }
+
+    fn sweep_audit_log(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut swept = 0;
+            let mut from = Some(IVec::from(&[keys::AUDIT_LOG]));
+            while let Some(place) = from {
+                let (finished, next) = self.shared.old_audit_entries(&place, before)?;
+                swept += finished.records;
+                from = next;
                 if finished.ops.is_empty() {
                     tokio::task::yield_now().await;
                 } else {

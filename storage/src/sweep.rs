@@ -15,7 +15,7 @@ use crate::table::Direction;
 use crate::time_limits::answer_days;
 
 /// The most records looked at, and deleted, in one step.
-const BATCH: usize = 1_000;
+pub(crate) const BATCH: usize = 1_000;
 
 /// The most notes of erasures that are looked at; what is left waits for the next sweep.
 const ERASURES: usize = 100_000;

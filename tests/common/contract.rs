@@ -23,9 +23,13 @@ static CLOSED: LazyLock<Value> = LazyLock::new(|| close(&DOCUMENT["components"][
 /// Checks are made once for each schema and kept.
 static CHECKS: LazyLock<Mutex<BTreeMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
-/// Paths that are no part of the API: the document, and the page that shows it.
+/// Paths that are no part of the API of JSON: the document and the page that shows it, pictures.
 pub fn is_beside(path: &str) -> bool {
-    path == "/metrics" || path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/")
+    path == "/metrics"
+        || path.starts_with("/media/")
+        || path == "/openapi.json"
+        || path == "/docs"
+        || path.starts_with("/docs/")
 }
 
 /// Holds one exchange against the document.

@@ -36,6 +36,8 @@ pub const PUBLIC_URL: &str = "https://verify.example.com";
 
 /// How long events stay readable.
 pub const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// How long entries of the audit log do.
+pub const KEEP_AUDIT_LOG: Duration = Duration::from_secs(730 * 24 * 3_600);
 
 /// A server under test.
 pub struct TestApp {
@@ -210,6 +212,20 @@ impl TestApp {
         }
     }
 
+    /// Waits until the session has ended, however.
+    pub async fn await_ended(&self, session: &Value) -> Value {
+        let mut position = self.store.durable_position();
+        loop {
+            position.mark_unchanged();
+            let found = self.get(&format!("/v1/sessions/{}", text(&session["id"]))).await.expect(StatusCode::OK);
+            if !["created", "requires_input", "in_progress"].contains(&text(&found["status"])) {
+                return found;
+            }
+            let moved = tokio::time::timeout(Duration::from_secs(30), position.changed()).await;
+            moved.unwrap_or_else(|_| panic!("{} never ended: {found}", session["id"])).unwrap();
+        }
+    }
+
     /// The types of a session's events, in their sequence.
     pub fn event_types(&self, session: &Value) -> Vec<&'static str> {
         let id = text(&session["id"]).parse().unwrap();
@@ -238,6 +254,7 @@ pub fn config() -> EngineConfig {
         check_threads: 2,
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,
+        keep_audit_log: KEEP_AUDIT_LOG,
         on_fatal: None,
     }
 }

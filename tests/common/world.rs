@@ -107,6 +107,7 @@ impl World {
             ("GET", "/v1/api_keys".to_owned(), Value::Null),
             ("GET", key.clone(), Value::Null),
             ("POST", format!("{key}/revoke"), json!({})),
+            ("GET", "/v1/audit_log".to_owned(), Value::Null),
             ("GET", "/v1/workspace".to_owned(), Value::Null),
             ("PATCH", "/v1/workspace".to_owned(), json!({ "allowed_origins": ["https://shop.example.com"] })),
             ("POST", simulate, json!({ "actions": ["load"] })),

@@ -55,6 +55,7 @@ async fn start(folder: &std::path::Path) -> Engine {
         check_threads: 1,
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,
+        keep_audit_log: Duration::MAX,
         on_fatal: None,
     };
     let pictures = MediaLocation::Folder { path: folder.join("media"), reserve_bytes: 0 };

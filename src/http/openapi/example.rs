@@ -183,14 +183,30 @@ pub(in crate::http) fn api_key_revoked() -> Value {
     with(api_key(), "revoked_at", CREATED + 60)
 }
 
+pub(in crate::http) fn audit_log_entry() -> Value {
+    json!({
+        "id": id("aud"), "object": "audit_log_entry", "livemode": false, "created": CREATED + 120,
+        "actor": { "type": "api_key", "id": id("key") }, "action": "verification.reviewed",
+        "verification_id": id("ver"), "media_id": null, "details": { "decision": "approved" },
+    })
+}
+
 pub(in crate::http) fn workspace_update() -> Value {
-    json!({ "allowed_origins": ["https://shop.example.com"] })
+    let retention = json!({ "media": { "completed": 30, "failed": 30 }, "personal": { "completed": 365 } });
+    json!({ "allowed_origins": ["https://shop.example.com"], "retention": retention })
 }
 
 pub(in crate::http) fn workspace() -> Value {
+    let days = |completed: u16, failed: Option<u16>| {
+        json!({
+            "completed": completed, "failed": failed, "requires_review": null, "canceled": null, "expired": null,
+        })
+    };
     json!({
         "id": "ws_1", "object": "workspace", "livemode": false, "name": "default",
-        "allowed_origins": ["https://shop.example.com"], "live_activated": false, "created": CREATED,
+        "allowed_origins": ["https://shop.example.com"],
+        "retention": { "media": days(30, Some(30)), "personal": days(365, None) }, "live_activated": false,
+        "created": CREATED,
     })
 }
 

@@ -17,7 +17,7 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications,
+    api_keys, audit_log, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications,
     webhook_deliveries, webhook_endpoints, workspace,
 };
 
@@ -35,6 +35,7 @@ use super::{
         webhook_endpoints::enable, webhook_endpoints::test, webhook_endpoints::recover,
         webhook_deliveries::list, webhook_deliveries::get, webhook_deliveries::redeliver,
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
+        audit_log::list,
         test_mode::simulate,
         iframe::session, iframe::load, media::put, iframe::submit, iframe::cancel, iframe::token,
         health::alive, health::ready,
@@ -48,6 +49,7 @@ use super::{
         (name = "Webhook endpoints", description = "Where events are sent."),
         (name = "Webhook deliveries", description = "How each event came to each endpoint."),
         (name = "API keys", description = "Who may call, and what each may do."),
+        (name = "Audit log", description = "What people and the system did with a person's data."),
         (name = "Workspace", description = "What the calling key opens."),
         (name = "Test mode", description = "For test keys: free of outside calls, and deterministic."),
         (name = "Iframe", description = "What the page of the person being verified may do with its one session."),

@@ -5,6 +5,7 @@
 //! Not an API: these routes are for the `vetd` program of the same release. Bodies, answers,
 //! lists and errors have the shapes of `/v1`.
 
+mod audit_log;
 mod backup;
 mod keys;
 mod realm;
@@ -46,6 +47,7 @@ pub(super) fn router(front: Shared, facts: Facts) -> Router {
         .route("/admin/sessions", get(sessions::list))
         .route("/admin/sessions/{id}", get(sessions::show))
         .route("/admin/sessions/{id}/cancel", post(sessions::cancel))
+        .route("/admin/audit-log", get(audit_log::list))
         .route("/admin/backup", post(backup::take))
         .route("/admin/watch", get(watch::watch))
         .fallback(unknown_path)

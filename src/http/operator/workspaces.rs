@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde_json::{Value, json};
 use vetd_actors::Reply;
-use vetd_model::origin::{self, Origin};
+use vetd_model::origin::Origin;
 use vetd_model::validate::{Issues, Object};
-use vetd_model::workspace::Workspace;
+use vetd_model::workspace::{RealmSettings, SettingsPatch, Workspace};
 use vetd_model::{Realm, Refusal};
 
 use super::super::body::no_fields;
@@ -55,10 +55,10 @@ pub(super) async fn set_origins(State(front): State<Shared>, mut params: Params,
     let named = Named::take(&mut params);
     params.finish()?;
     let realm = named.one(&front)?;
-    let origins = origin::parse_patch(&body, realm.mode)?;
+    let patch = SettingsPatch::parse(&body, realm.mode)?;
     change(&front, move |front| async move {
-        let render = Box::new(move |origins: &Vec<Origin>| Reply::json(200, &origins_to_json(realm, origins)));
-        front.engine.set_allowed_origins(realm, origins, None, render).await
+        let shown = move |after: &RealmSettings| Reply::json(200, &origins_to_json(realm, &after.allowed_origins));
+        front.engine.change_settings(realm, patch, None, Box::new(shown)).await
     })
     .await
 }

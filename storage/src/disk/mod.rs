@@ -5,6 +5,7 @@
 //! at the end: their order is their number on disk.
 
 pub(crate) mod answer;
+pub(crate) mod audit_log;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod flow;

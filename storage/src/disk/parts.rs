@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use vetd_model::Status;
+use vetd_model::audit_log::AuditAction;
 use vetd_model::check::{CheckKind, CheckStatus, LastError};
 use vetd_model::delivery::Fault;
 use vetd_model::event::EventKind;
@@ -50,6 +51,10 @@ tags!(flaw_tag, flaw_from, Flaw { Blurred = 0, Glare = 1, Dark = 2, Overexposed 
 tags!(source_tag, source_from, Source { MrzProven = 0, Barcode = 1, Mrz = 2, Typed = 3 });
 tags!(decision_tag, decision_from, Decision { Approved = 0, Declined = 1 });
 tags!(canceled_tag, canceled_from, CanceledBy { Person = 0, Tenant = 1 });
+tags!(action_tag, action_from, AuditAction {
+    VerificationReviewed = 0, VerificationRedacted = 1, MediaViewed = 2, MediaDeleted = 3, RetentionApplied = 4,
+    WatchlistImported = 5, MasterKeyRotated = 6,
+});
 
 /// Why an attempt did not complete.
 #[derive(Serialize, Deserialize)]

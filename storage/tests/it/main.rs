@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
+mod audit_log;
 mod audits;
 mod backup;
 mod durability;

@@ -12,6 +12,7 @@ use vetd_model::field::{Candidate, Field, Source};
 use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
 use vetd_model::media::{Flaw, Media, MediaKind, MrzText, Quality, Reading};
 use vetd_model::origin::Origin;
+use vetd_model::retention::{Periods, RetentionPolicy};
 use vetd_model::review::{Decision, Redaction, Review};
 use vetd_model::session::{CanceledBy, State, StepSet};
 use vetd_model::submission::Submission;
@@ -285,6 +286,10 @@ async fn workspaces_settings_and_keys() {
     let settings = RealmSettings {
         default_template: Some(TemplateId::from_bytes([9; 16])),
         allowed_origins: vec![Origin::parse("https://shop.example.com", Mode::Live).unwrap()],
+        retention: RetentionPolicy {
+            media: Periods::default().with(Status::Failed, Some(1)),
+            personal: Periods::default().with(Status::Completed, Some(3_650)).with(Status::Expired, Some(7)),
+        },
     };
     let key = ApiKey {
         id: ApiKeyId::from_bytes([4; 16]),

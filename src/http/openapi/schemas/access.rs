@@ -84,6 +84,59 @@ pub(in crate::http) struct WorkspaceUpdate {
     /// loopback hosts.
     #[schema(max_items = 20, example = json!(["https://shop.example.com"]))]
     allowed_origins: Option<Vec<String>>,
+    /// The rules of retention from here on, all of them.
+    retention: Option<RetentionUpdate>,
+}
+
+/// How long a person's data is kept in this mode; what is left out is kept.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct RetentionUpdate {
+    /// Pictures and recordings. Not longer than personal data, whatever stands here.
+    media: Option<RetentionPeriodsUpdate>,
+    /// Everything of the person, the media included.
+    personal: Option<RetentionPeriodsUpdate>,
+}
+
+/// After how many days data goes, by how the verification ended.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct RetentionPeriodsUpdate {
+    #[schema(minimum = 1, maximum = 3_650, example = 365)]
+    completed: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    failed: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    requires_review: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    canceled: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    expired: Option<u16>,
+}
+
+/// How long a person's data is kept in this mode.
+#[derive(ToSchema)]
+pub(in crate::http) struct Retention {
+    /// Pictures and recordings. They go with the personal data at the latest.
+    media: RetentionPeriods,
+    /// Everything of the person, the media included.
+    personal: RetentionPeriods,
+}
+
+/// After how many days data goes, by how the verification ended; null if it is kept.
+#[derive(ToSchema)]
+pub(in crate::http) struct RetentionPeriods {
+    #[schema(minimum = 1, maximum = 3_650, example = 365)]
+    completed: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    failed: Option<u16>,
+    /// As long as nobody has reviewed it; then the review's decision counts.
+    #[schema(minimum = 1, maximum = 3_650)]
+    requires_review: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    canceled: Option<u16>,
+    #[schema(minimum = 1, maximum = 3_650)]
+    expired: Option<u16>,
 }
 
 /// The workspace that the key opens.
@@ -99,6 +152,7 @@ pub(in crate::http) struct Workspace {
     /// The origins whose pages may embed the iframe in this mode.
     #[schema(example = json!(["https://shop.example.com"]))]
     allowed_origins: Vec<String>,
+    retention: Retention,
     /// Whether the operator has opened live mode.
     live_activated: bool,
     created: Timestamp,

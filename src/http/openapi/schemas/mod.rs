@@ -10,6 +10,7 @@
 #![expect(dead_code, reason = "these types describe JSON; nothing makes one")]
 
 pub(in crate::http) mod access;
+pub(in crate::http) mod audit_log;
 pub(in crate::http) mod events;
 pub(in crate::http) mod iframe;
 pub(in crate::http) mod sessions;

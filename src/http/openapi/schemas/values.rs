@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
+use vetd_model::audit_log::{Actor, AuditAction, DETAIL_LIMIT};
 use vetd_model::check::{CheckKind, CheckStatus};
 use vetd_model::delivery::DeliveryStatus;
 use vetd_model::event::API_VERSION;
@@ -54,6 +55,7 @@ values! {
     EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
     DeliveryId = id::<kind::Delivery>("A webhook delivery.");
     ApiKeyId = id::<kind::ApiKey>("An API key, which is not the key itself.");
+    AuditEntryId = id::<kind::AuditEntry>("An entry of the audit log.");
     RequestId = id::<kind::Request>("One request. Tell it to the server's operator, whose logs name it.");
     Timestamp = ObjectBuilder::new()
         .schema_type(Type::Integer)
@@ -115,6 +117,16 @@ values! {
         "`webhook_endpoint.disabled`: nothing is sent there until somebody enables it. `webhook_endpoint.test`: \
          somebody asked for a test.",
     );
+    AuditActionName = names(AuditAction::ALL.map(AuditAction::as_str),
+        "`verification.reviewed`: somebody decided a review. `verification.redacted`: a person's data was erased. \
+         `media.viewed`: somebody looked at a picture or a recording. `media.deleted`: one was deleted. \
+         `retention.applied`: data was deleted because its time had come. `watchlist.imported`: a list that people are \
+         screened against was read in. `master_key.rotated`: the root of all keys was replaced.");
+    ActorType = names(Actor::TYPES,
+        "`api_key`: a program or a person of the tenant. `person`: whose data it is. `link`: whoever held \
+         a link that the tenant was given. `operator`: whoever runs the \
+         server. `system`: vetd by itself.");
+    AuditDetails = audit_details();
     ApiVersion = names([API_VERSION], "The version of the envelope and of the shape of `data`.");
     Digest = text("SHA-256 in hexadecimal.", 64, 64).pattern(Some("^[0-9a-f]{64}$")).examples([json!("0".repeat(64))]);
     Salt = text("16 bytes in hexadecimal.", 32, 32).pattern(Some("^[0-9a-f]{32}$")).examples([json!("0".repeat(32))]);
@@ -194,6 +206,20 @@ fn metadata() -> ObjectBuilder {
         .additional_properties(Some(AdditionalProperties::RefOr(value.into())))
         .description(Some("Your own labels. Verifications can be found by them. Nothing personal belongs here."))
         .examples([json!({ "customer_id": "cus_123" })])
+}
+
+fn audit_details() -> ObjectBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
+    let value = OneOfBuilder::new().item(number).item(text("A name or a version.", 0, DETAIL_LIMIT)).build();
+    let value = Schema::OneOf(value);
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .additional_properties(Some(AdditionalProperties::RefOr(value.into())))
+        .description(Some(
+            "What else is worth knowing of it, such as how many; which names there are depends on the \
+                           action. Nothing personal.",
+        ))
+        .examples([json!({ "decision": "approved" })])
 }
 
 fn test_outcome() -> ObjectBuilder {
