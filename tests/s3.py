@@ -2,6 +2,7 @@
 command finds the server, a bucket and an access key in its environment."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,8 @@ POLICY = {
 
 
 def main():
+    # A line for each request would bury what the command says.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

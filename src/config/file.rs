@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use toml::{Spanned, Value};
+use vetd_storage::media::BucketPlace;
 
 use super::setting::{Setting, Shape};
 
@@ -67,6 +68,8 @@ impl ConfigFile {
         match (setting.shape, value) {
             (Shape::Text, Value::String(text)) => Ok(text.clone()),
             (Shape::Path, Value::String(text)) if text.is_empty() => Ok(String::new()),
+            // Where a bucket can stand in place of a folder.
+            (Shape::Path, Value::String(text)) if text.starts_with(BucketPlace::SCHEME) => Ok(text.clone()),
             (Shape::Path, Value::String(text)) => {
                 let folder = self.path.parent().unwrap_or(Path::new(""));
                 folder.join(text).into_os_string().into_string().map_err(|_| "give a path that is text".to_owned())

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use vetd_model::address::{Ranges, WebhookTargets};
 use vetd_model::rate::Rate;
+use vetd_storage::media::BucketEndpoint;
 use zeroize::Zeroizing;
 
 use super::file::read_limited;
 use super::layers::Layers;
+use super::media::MediaPlace;
 use super::setting::{Setting, number, text};
 use super::value::{CollectorUrl, Days, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share, Value};
 use crate::admin;
@@ -70,6 +72,20 @@ settings! {
         bootstrap_test_key: Option<Secret> = text("KEY").otherwise("none");
         /// A file that holds that test API key; in place of `VETD_BOOTSTRAP_TEST_KEY`.
         bootstrap_test_key_file: Option<PathBuf> = text("FILE").otherwise("none");
+    }
+    "Pictures" {
+        /// Where pictures are kept, sealed: a folder, or a bucket and a place in it, such as s3://pictures/vetd.
+        media: Option<MediaPlace> = text("PLACE").otherwise("media in the data folder");
+        /// The server of the bucket, over https (or http on loopback): MinIO, R2 or another that speaks S3.
+        media_endpoint: Option<BucketEndpoint> = text("URL").otherwise("Amazon S3 of the region");
+        /// The region of the bucket; auto for R2.
+        media_region: Option<String> = text("REGION").otherwise("us-east-1");
+        /// The access key that reads, writes, lists and deletes in the bucket: its identifier.
+        media_access_key_id: Option<String> = text("ID").otherwise("none; a bucket needs one");
+        /// The access key's secret.
+        media_secret_access_key: Option<Secret> = text("KEY").otherwise("none; a bucket needs one");
+        /// A file that holds that secret, such as a systemd credential; in place of `VETD_MEDIA_SECRET_ACCESS_KEY`.
+        media_secret_access_key_file: Option<PathBuf> = text("FILE").otherwise("none");
     }
     "Logs" {
         /// What to log: a level, or levels by module, such as info,vetd=debug.
@@ -206,6 +222,10 @@ impl Settings {
         });
         let wrong = twice(&self.master_key, &self.master_key_file, "master_key")
             .or_else(|| twice(&self.bootstrap_test_key, &self.bootstrap_test_key_file, "bootstrap_test_key"))
+            .or_else(|| {
+                twice(&self.media_secret_access_key, &self.media_secret_access_key_file, "media_secret_access_key")
+            })
+            .or_else(|| self.media_contradiction())
             .or(shifted);
         wrong.map_or(Ok(()), |wrong| Err(Failure::configuration(wrong)))
     }
@@ -220,7 +240,11 @@ fn field<V: Value>(layers: &Layers, name: &str) -> Result<V, Failure> {
     value.map_err(|error| Failure::configuration(format!("{name}: {error}")))
 }
 
-fn secret_of(given: Option<&Secret>, file: Option<&Path>, name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+pub(super) fn secret_of(
+    given: Option<&Secret>,
+    file: Option<&Path>,
+    name: &str,
+) -> Result<Option<Zeroizing<String>>, Failure> {
     let wrong = |path: &Path, why: &str| Failure::configuration(format!("{name}: {} {why}", path.display()));
     match (given, file) {
         (Some(secret), _) => Ok(Some(secret.reveal().clone())),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser;
+use vetd_storage::media::{BucketLocation, MediaLocation};
 
 use super::*;
 use crate::failure::Kind;
@@ -221,6 +222,68 @@ fn secrets_come_from_the_environment_or_a_file_of_their_own() {
         let wrong = settings(&["--master-key-file", &file.path()], &[]).unwrap().master_key().unwrap_err();
         assert_says(&wrong.message, &["master_key_file", said]);
     }
+}
+
+/// A bucket with all that it needs.
+const BUCKET: [(&str, &str); 3] = [
+    ("VETD_MEDIA", "s3://pictures/vetd"),
+    ("VETD_MEDIA_ACCESS_KEY_ID", "id"),
+    ("VETD_MEDIA_SECRET_ACCESS_KEY", "hidden"),
+];
+
+fn bucket(settings: &Settings) -> BucketLocation {
+    match settings.media_location().unwrap() {
+        MediaLocation::Bucket(bucket) => bucket,
+        MediaLocation::Folder { path, .. } => panic!("{} is no bucket", path.display()),
+    }
+}
+
+#[test]
+fn pictures_are_kept_in_a_folder_or_a_bucket() {
+    let folder = |settings: Settings| match settings.media_location().unwrap() {
+        MediaLocation::Folder { path, reserve_bytes } => (path, reserve_bytes),
+        MediaLocation::Bucket(bucket) => panic!("{bucket:?} is no folder"),
+    };
+    let line = ["--data", "/srv/vetd", "--disk-reserve", "1"];
+    assert_eq!(folder(settings(&line, &[]).unwrap()), (Path::new("/srv/vetd/media").into(), 1 << 20));
+    let file = Written::new("media = \"pictures\"");
+    assert_eq!(folder(settings(&["--config", &file.path()], &[]).unwrap()).0, file.folder().join("pictures"));
+
+    let of_amazon = bucket(&settings(&[], &BUCKET).unwrap());
+    assert_eq!(
+        (of_amazon.place.to_string(), of_amazon.region),
+        ("s3://pictures/vetd".to_owned(), "us-east-1".to_owned())
+    );
+    assert_eq!((of_amazon.endpoint, of_amazon.access_key_id.as_str()), (None, "id"));
+    assert_eq!(of_amazon.secret_access_key.as_str(), "hidden");
+    let text = "media = \"s3://pictures\"\nmedia_endpoint = \"http://127.0.0.1:9000\"\nmedia_region = \"auto\"";
+    let (file, secret) = (Written::new(text), Written::new("whispered\n"));
+    let line = ["--config", &file.path(), "--media-access-key-id=id", "--media-secret-access-key-file", &secret.path()];
+    let own = bucket(&settings(&line, &[]).unwrap());
+    assert_eq!((own.place.to_string().as_str(), own.region.as_str()), ("s3://pictures", "auto"));
+    assert_eq!(own.endpoint.unwrap().as_str(), "http://127.0.0.1:9000");
+    assert_eq!(own.secret_access_key.as_str(), "whispered");
+}
+
+#[test]
+fn a_bucket_is_whole_or_refused() {
+    assert_says(&refused(&[], &BUCKET[..1]), &["media_access_key_id"]);
+    assert_says(&refused(&[], &BUCKET[..2]), &["VETD_MEDIA_SECRET_ACCESS_KEY", "media_secret_access_key_file"]);
+    // Settings of a bucket without one: pictures would be kept elsewhere than was meant.
+    for (variable, value) in &BUCKET[1..] {
+        let said = refused(&[], &[(variable, value)]);
+        assert_says(&said, &["set media to the bucket"]);
+        assert!(!said.contains("hidden"), "{said}");
+    }
+    assert_says(&refused(&["--media-endpoint=https://x"], &[]), &["media_endpoint", "set media to the bucket"]);
+    assert_says(&refused(&["--media-endpoint=http://minio.example.com"], &BUCKET), &["loopback"]);
+    assert_says(&refused(&["--media=gs://pictures"], &[]), &["s3://"]);
+    assert_says(&refused_file("media_secret_access_key = \"5a5a\""), &["VETD_MEDIA_SECRET_ACCESS_KEY"]);
+    let both = [&BUCKET[..], &[("VETD_MEDIA_SECRET_ACCESS_KEY_FILE", "x")]].concat();
+    assert_says(&refused(&[], &both), &["VETD_MEDIA_SECRET_ACCESS_KEY and media_secret_access_key_file are both set"]);
+    let absent = [BUCKET[0], BUCKET[1], ("VETD_MEDIA_SECRET_ACCESS_KEY_FILE", "/nowhere/secret")];
+    let failure = settings(&[], &absent).unwrap().media_location().unwrap_err();
+    assert_says(&failure.message, &["media_secret_access_key_file", "/nowhere/secret"]);
 }
 
 #[test]
