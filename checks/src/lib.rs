@@ -2,6 +2,7 @@
 //! clock, no store. The engine's check pool calls them on threads of its own.
 
 mod age;
+pub mod barcode;
 mod data_completeness;
 
 use std::collections::BTreeMap;
