@@ -3,3 +3,5 @@
 
 pub mod aamva;
 pub mod issuers;
+pub mod pdf417;
+mod pixels;
