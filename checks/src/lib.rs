@@ -4,6 +4,7 @@
 mod age;
 pub mod barcode;
 mod data_completeness;
+pub mod names;
 pub mod picture;
 
 use std::collections::BTreeMap;
