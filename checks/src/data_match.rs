@@ -2,17 +2,14 @@
 //! same; names are compared as people and machines write them.
 
 use vetd_model::check::Finding;
-use vetd_model::field::Candidate;
 
 use crate::Evidence;
 use crate::document::Document;
 use crate::document_rules::plain;
-use crate::names::{self, Match};
+use crate::names::{self, Match, Names};
 
-/// The fields that are compared.
-const COMPARED: [&str; 8] = [
-    "first_name",
-    "last_name",
+/// The fields that are compared letter by letter.
+const COMPARED: [&str; 6] = [
     "date_of_birth",
     "document_number",
     "date_of_expiry",
@@ -31,11 +28,13 @@ enum Verdict {
 /// Codes: `data_mismatch` (failed); `data_similar` (needs review); `nothing_to_match` (skipped).
 pub(crate) fn run(evidence: &Evidence<'_>, document: Option<&Document>) -> Finding {
     let read = document.filter(|document| document.is_read()).map(Document::candidates).unwrap_or_default();
-    let mut compared = Vec::new();
+    let value = |name: &str| read.iter().find(|(field, _)| field == name).map(|(_, read)| read.value.as_str());
+    let mut compared: Vec<(&str, Verdict)> = Vec::new();
+    compared.extend(compare_names(evidence, document, &value));
     for name in COMPARED {
-        let Some(typed) = evidence.typed(name) else { continue };
-        if let Some((_, candidate)) = read.iter().find(|(field, _)| field == name) {
-            compared.push((name, compare(name, typed, candidate)));
+        if let (Some(typed), Some(read)) = (evidence.typed(name), value(name)) {
+            let verdict = if plain(typed) == plain(read) { Verdict::Same } else { Verdict::Different };
+            compared.push((name, verdict));
         }
     }
     if compared.is_empty() {
@@ -63,23 +62,39 @@ pub(crate) fn run(evidence: &Evidence<'_>, document: Option<&Document>) -> Findi
     finding.with_score(score).with("compared", all).with("different", different).with("doubtful", doubtful)
 }
 
-fn compare(name: &str, typed: &str, read: &Candidate) -> Verdict {
-    if !is_name(name) {
-        return if same(name, typed, &read.value) { Verdict::Same } else { Verdict::Different };
+/// Names are compared together, since people and zones part them differently.
+fn compare_names<'a>(
+    evidence: &Evidence<'_>,
+    document: Option<&Document>,
+    read: &impl Fn(&str) -> Option<&'a str>,
+) -> Option<(&'static str, Verdict)> {
+    let (last, first) = (evidence.typed("last_name"), evidence.typed("first_name"));
+    // What the person was not asked for is not compared.
+    let read = |name, typed: Option<&str>| typed.and(read(name)).unwrap_or_default();
+    let (read_last, read_first) = (read("last_name", last), read("first_name", first));
+    if last.is_none() && first.is_none() || read_last.is_empty() && read_first.is_empty() {
+        return None;
     }
-    match names::compare(typed, &read.value) {
+    let typed = Names::whole(last.unwrap_or_default(), first.unwrap_or_default());
+    let width = document.and_then(Document::proven_zone).map(|zone| zone.format.name_width());
+    let read = match width {
+        Some(width) => Names::of_zone(read_last, read_first, width),
+        None => Names::whole(read_last, read_first),
+    };
+    let verdict = match names::compare(typed, read) {
         Match::Same => Verdict::Same,
+        Match::Similar(score) if score >= names::LIKELY => Verdict::Same,
         Match::Similar(score) => Verdict::Doubtful(score),
         Match::Unsure => Verdict::Doubtful(0),
         Match::Different => Verdict::Different,
-    }
-}
-
-fn is_name(field: &str) -> bool {
-    matches!(field, "first_name" | "last_name")
+    };
+    Some(("name", verdict))
 }
 
 /// True if two values of a field mean the same.
 pub(crate) fn same(field: &str, a: &str, b: &str) -> bool {
-    if is_name(field) { names::compare(a, b) == Match::Same } else { plain(a) == plain(b) }
+    match field {
+        "last_name" | "first_name" => names::compare(Names::whole(a, ""), Names::whole(b, "")) == Match::Same,
+        _ => plain(a) == plain(b),
+    }
 }

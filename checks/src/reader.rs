@@ -50,12 +50,7 @@ impl Reader {
         if kind.shows_document() {
             mrz = self.mrz.read(&gray);
             if !mrz.as_ref().is_some_and(|mrz| mrz.proven) {
-                let plain = crate::barcode::plain::Gray {
-                    width: gray.width(),
-                    height: gray.height(),
-                    pixels: gray.pixels().to_vec(),
-                };
-                barcode = crate::barcode::pdf417::read(&plain).ok().map(|symbol| symbol.text);
+                barcode = crate::barcode::pdf417::read(&gray).ok().map(|symbol| symbol.text);
             }
         }
         let too_far = |mrz: &MrzReading| !mrz.proven && mrz.pixels_per_character < LEGIBLE_PITCH;

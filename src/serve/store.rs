@@ -29,9 +29,7 @@ pub async fn open(settings: &Settings) -> Result<Arc<SledStore>, Failure> {
 /// # Errors
 /// Why it cannot be used, and what to do about it.
 pub fn pictures(settings: &Settings) -> Result<MediaStore, Failure> {
-    let path = settings.data.join("media");
-    let location = MediaLocation::Folder { path, reserve_bytes: settings.disk_reserve.bytes() };
-    MediaStore::open(location).map_err(|error| Failure::store(error.to_string()))
+    MediaStore::open(settings.media_location()?).map_err(|error| Failure::store(error.to_string()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]

@@ -5,4 +5,3 @@ pub mod aamva;
 pub mod issuers;
 pub mod pdf417;
 mod pixels;
-pub mod plain;

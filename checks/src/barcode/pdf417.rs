@@ -3,7 +3,7 @@
 //! `rxing` finds the start and stop patterns and corrects errors. It follows the rows of a symbol
 //! along the rows of the picture, so it reads poorly what is slanted; where it has seen a symbol and
 //! could not decode it, the symbol is cut out and set upright. The rest is to look again at other
-//! sizes, which changes what blur and noise make of the bars, and at small turns.
+//! sizes, sharpened, which parts bars that blur has joined, and at small turns.
 //!
 //! `rxing` is asked for its detector and its decoder and not for a `Reader`: the latter stamps its
 //! results with the time of day.
@@ -15,8 +15,9 @@ use rxing::pdf417::decoder::pdf_417_scanning_decoder;
 use rxing::pdf417::detector::pdf_417_detector;
 use rxing::{Binarizer, Luma8LuminanceSource};
 
-use super::pixels::{Point, scaled, turned, upright};
-use super::plain::Gray;
+use crate::gray;
+
+use super::pixels::{Gray, Point, scaled, sharpened, turned, upright};
 
 /// The longest text that is handed on, in bytes. The largest symbol holds 2,710 digits.
 pub const LONGEST_TEXT: usize = 3_000;
@@ -34,16 +35,19 @@ const SMALLEST: usize = 40;
 /// The largest side that `rxing` is given, far below where its arithmetic wraps.
 const LARGEST: usize = 20_000;
 
-/// The scales and turns in the order in which they are tried; what finds most comes first.
-const ATTEMPTS: [Attempt; 8] = [
-    Attempt { scale: 1.0, degrees: 0.0 },
-    Attempt { scale: 0.6, degrees: 0.0 },
-    Attempt { scale: 1.6, degrees: 0.0 },
-    Attempt { scale: 1.0, degrees: -3.0 },
-    Attempt { scale: 1.0, degrees: 3.0 },
-    Attempt { scale: 0.4, degrees: 0.0 },
-    Attempt { scale: 1.0, degrees: -6.0 },
-    Attempt { scale: 1.0, degrees: 6.0 },
+/// The ways to look at a picture, in the order in which they are tried: what finds most comes first.
+/// Of 105 photos that were read, the first found 78, the second 14, the next two 5 each.
+const ATTEMPTS: [Attempt; 10] = [
+    Attempt { scale: 1.0, degrees: 0.0, sharp: false },
+    Attempt { scale: 0.6, degrees: 0.0, sharp: false },
+    Attempt { scale: 1.0, degrees: 0.0, sharp: true },
+    Attempt { scale: 0.6, degrees: 0.0, sharp: true },
+    Attempt { scale: 1.0, degrees: 3.0, sharp: true },
+    Attempt { scale: 1.0, degrees: -3.0, sharp: true },
+    Attempt { scale: 1.6, degrees: 0.0, sharp: false },
+    Attempt { scale: 0.4, degrees: 0.0, sharp: false },
+    Attempt { scale: 1.0, degrees: -6.0, sharp: false },
+    Attempt { scale: 1.0, degrees: 6.0, sharp: false },
 ];
 
 /// Symbols that are looked at in each quarter turn of one attempt. What looks like a start pattern
@@ -104,13 +108,12 @@ impl Unread {
 /// # Errors
 ///
 /// [`Unread`] says whether a symbol was seen at all.
-pub fn read(picture: &Gray) -> Result<Symbol, Unread> {
-    let pixels = picture.width.checked_mul(picture.height);
-    let sides = [picture.width, picture.height];
-    let fits = sides.into_iter().all(|side| (SMALLEST..=LARGEST).contains(&side));
-    if !fits || pixels != Some(picture.pixels.len()) {
+pub fn read(picture: &gray::Gray) -> Result<Symbol, Unread> {
+    let fits = [picture.width(), picture.height()].into_iter().all(|side| (SMALLEST..=LARGEST).contains(&side));
+    if !fits {
         return Err(Unread::UnfitPicture);
     }
+    let picture = &Gray { width: picture.width(), height: picture.height(), pixels: picture.pixels().to_vec() };
     let shrunk = (FIRST_PIXELS as f32 / picture.pixels.len() as f32).sqrt();
     let smaller = (shrunk < 1.0).then(|| scaled(picture, shrunk));
     let base = smaller.as_ref().unwrap_or(picture);
@@ -131,7 +134,9 @@ pub fn read(picture: &Gray) -> Result<Symbol, Unread> {
 #[derive(Debug, Clone, Copy)]
 struct Attempt {
     scale: f32,
+    /// Clockwise.
     degrees: f32,
+    sharp: bool,
 }
 
 /// What is left of the work that may be done, and what was seen.
@@ -157,11 +162,13 @@ impl Search {
             return None;
         }
         let changed = match attempt {
-            Attempt { degrees: 0.0, scale: 1.0 } => None,
-            Attempt { degrees: 0.0, scale } => Some(scaled(base, scale)),
+            Attempt { degrees: 0.0, scale: 1.0, .. } => None,
+            Attempt { degrees: 0.0, scale, .. } => Some(scaled(base, scale)),
             Attempt { degrees, .. } => Some(turned(base, degrees)),
         };
         let picture = changed.as_ref().unwrap_or(base);
+        let sharp = attempt.sharp.then(|| sharpened(picture, 2));
+        let picture = sharp.as_ref().unwrap_or(picture);
         let bits = contained(|| black_and_white(picture))?;
         // The order of rxing: cards are held upright or upside down more often than on an edge.
         [0, 180, 270, 90].into_iter().find_map(|turn| self.quarter_turn(picture, &bits, turn))
@@ -198,11 +205,13 @@ impl Search {
             }
             let outline = outline.map(|point| before_turn(point, turn, picture));
             let Some(cut_out) = upright(picture, outline, width, height, margin) else { continue };
-            let text = contained(|| {
-                let bits = black_and_white(&cut_out)?;
+            let look = |picture: &Gray| {
+                let bits = black_and_white(picture)?;
                 let corners = detected(&bits)?;
                 decoded(&bits, &corners)
-            });
+            };
+            let text = contained(|| look(&cut_out))
+                .or_else(|| contained(|| look(&sharpened(&cut_out, UPRIGHT_MODULE as usize))));
             if text.is_some() {
                 return text;
             }

@@ -120,6 +120,16 @@ impl Format {
         }
     }
 
+    /// How many characters the field of names has.
+    #[must_use]
+    pub fn name_width(self) -> usize {
+        match self {
+            Self::Td1 => 30,
+            Self::Td2 | Self::MrvB => 31,
+            Self::Td3 | Self::MrvA => 39,
+        }
+    }
+
     /// The name that ICAO gives it: `TD1`, `TD2`, `TD3`, `MRV-A` or `MRV-B`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
