@@ -4,8 +4,11 @@
 mod age;
 pub mod barcode;
 mod data_completeness;
+pub mod gray;
+pub mod mrz;
 pub mod names;
 pub mod picture;
+pub mod quality;
 
 use std::collections::BTreeMap;
 
