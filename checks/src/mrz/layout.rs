@@ -156,7 +156,7 @@ impl Format {
             (Self::Td1, _, _) => Class::Any,
             (_, 0, _) | (_, _, 10..13) => Class::Letter,
             (_, _, 20) => Class::Sex,
-            (_, _, 9 | 13..28) => Class::Digit,
+            (_, _, 9 | 13..=27) => Class::Digit,
             (Self::Td3, _, 42 | 43) | (Self::Td2, _, 35) => Class::Digit,
             _ => Class::Any,
         }

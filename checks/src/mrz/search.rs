@@ -191,6 +191,11 @@ impl<'a> Search<'a> {
                 choices.push(aligned);
             }
         }
+        // Something at the edge of the page may have been taken for a letter in each line.
+        for cells in [1.0, -1.0] {
+            let moved = group.iter().zip(&own).map(|(seen, reading)| seen.columns.read(reading.grid.moved(cells)));
+            choices.push(moved.collect());
+        }
         for readings in choices {
             let fit = readings.iter().map(|reading| reading.score).fold(f32::MAX, f32::min);
             let pixels = pitch(&group[0], &readings[0]) * scale;

@@ -85,6 +85,7 @@ pub(super) fn read(format: Format, cells: &[&[Cell]]) -> Option<Zone> {
     clear &= names.penalty <= MAX_PENALTY && names.gap >= MIN_GAP;
     page.lines.get_mut(line)?.get_mut(columns)?.copy_from_slice(&names.letters);
     clear &= format.bare().into_iter().all(|place| page.gap(place) >= MIN_GAP);
+    clear &= page.code_gap() >= MIN_GAP;
     clear &= format.unprotected().into_iter().all(|place| page.gap(place) >= MIN_OPTIONAL_GAP);
     let places = (0..format.lines()).flat_map(|line| (0..format.columns()).map(move |column| (line, column)));
     let clear_letters = places.into_iter().all(|place| page.gap(place) >= MIN_GAP);
@@ -125,6 +126,15 @@ impl Page<'_> {
     /// How much likelier the letter in a place is than any other that may stand there.
     fn gap(&self, place: Place) -> f32 {
         self.options(place).1.first().map_or(f32::INFINITY, |(cost, _)| *cost)
+    }
+
+    /// How much likelier the document code's first letter is than those of other documents: it
+    /// decides which fields the zone has.
+    fn code_gap(&self) -> f32 {
+        let first = self.lines.first().and_then(|line| line.first()).copied().unwrap_or(b'<');
+        let others = b"PVIAC".iter().filter(|letter| **letter != first);
+        let next = others.map(|letter| self.score((0, 0), *letter)).fold(f32::NEG_INFINITY, f32::max);
+        self.score((0, 0), first) - next
     }
 
     fn put(lines: &mut [Vec<u8>], (line, column): Place, letter: u8) {
