@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use vetd_checks::barcode::aamva::{self, Licence, Sex};
 use vetd_checks::barcode::pdf417::{self, Unread};
-use vetd_checks::picture::Gray;
+use vetd_checks::gray::Gray;
 use vetd_specimens::{Blank, BoardingPass, Camera, LicenceBack, Setting, Turn};
 
 /// What came of one picture.
@@ -133,7 +133,7 @@ fn nothing_there(count: u64) {
     println!("{} pictures without a barcode: {read} read, {seen} taken for an illegible one", took.len());
     println!("  time: median {median} ms, worst {worst} ms");
     let camera = camera.with_unit_pixels(3.0..=6.0);
-    let passes = (0..count / 5).map(|seed| BoardingPass::invented(seed));
+    let passes = (0..count / 5).map(BoardingPass::invented);
     let (mut read, mut refused, mut all) = (0, 0, 0);
     for (seed, pass) in passes.enumerate() {
         let symbol = pdf417::read(&gray(&camera.photograph(&pass.page, seed as u64).jpeg));
@@ -147,5 +147,5 @@ fn nothing_there(count: u64) {
 
 fn gray(jpeg: &[u8]) -> Gray {
     let picture = image::load_from_memory(jpeg).expect("a JPEG").to_luma8();
-    Gray { width: picture.width() as usize, height: picture.height() as usize, pixels: picture.into_raw() }
+    Gray::new(picture.width() as usize, picture.height() as usize, picture.into_raw()).expect("a size that fits")
 }

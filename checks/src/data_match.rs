@@ -9,14 +9,8 @@ use crate::document_rules::plain;
 use crate::names::{self, Match, Names};
 
 /// The fields that are compared letter by letter.
-const COMPARED: [&str; 6] = [
-    "date_of_birth",
-    "document_number",
-    "date_of_expiry",
-    "nationality",
-    "issuing_country",
-    "sex",
-];
+const COMPARED: [&str; 6] =
+    ["date_of_birth", "document_number", "date_of_expiry", "nationality", "issuing_country", "sex"];
 
 /// How a typed value stands to a read one.
 enum Verdict {

@@ -25,8 +25,8 @@ pub const LIKELY: u16 = 900;
 const MIDDLE_NAMES_MISSING: u16 = 950;
 /// A given name is an initial on one side.
 const INITIAL: u16 = 920;
-/// Equal if AE, OE, UE and AA are A, O, U and A: a name that lost its marks in two ways, as MUELLER
-/// and MULLER. Also two names, as MANUEL has it, but never two that differ elsewhere.
+/// Equal if AE, OE, UE and AA are read as A, O, U and A: a name that lost its marks in two ways, as
+/// MUELLER and MULLER did. Not the same, because there are names that differ by no more.
 const MARKS_LOST: u16 = 930;
 /// One family name is one of several on the other side: after marriage, or the first of two.
 const PART_OF_FAMILY_NAME: u16 = 850;

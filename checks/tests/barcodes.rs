@@ -8,7 +8,7 @@ use vetd_specimens::{Blank, BoardingPass, Camera, LicenceBack, Page, Seeded, Set
 
 fn gray(jpeg: &[u8]) -> Gray {
     let picture = image::load_from_memory(jpeg).unwrap().to_luma8();
-    Gray::new(picture.width() as usize, picture.height() as usize, picture.into_raw()).unwrap()
+    Gray::new(picture.width() as usize, picture.height() as usize, picture.into_raw()).expect("a size that fits")
 }
 
 fn near(turn: Turn) -> Camera {
@@ -128,10 +128,8 @@ fn a_picture_of_any_size_is_searched_or_refused() {
     assert!(symbol.text.len() <= LONGEST_TEXT);
     let module = symbol.pixels_per_module.unwrap();
     assert!((11.0..13.0).contains(&module), "{module}");
-    for (width, height, count) in
-        [(0, 0, 0), (39, 500, 39 * 500), (100, 100, 9_999), (usize::MAX, 2, 0), (30_000, 40, 1_200_000)]
-    {
-        let picture = Gray::new(width, height, vec![0; count]).unwrap();
+    for (width, height) in [(1, 1), (39, 500), (500, 39), (30_000, 40)] {
+        let picture = Gray::new(width, height, vec![0; width * height]).unwrap();
         assert_eq!(pdf417::read(&picture), Err(Unread::UnfitPicture), "{width} x {height}");
     }
 }

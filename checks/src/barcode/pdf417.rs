@@ -15,9 +15,8 @@ use rxing::pdf417::decoder::pdf_417_scanning_decoder;
 use rxing::pdf417::detector::pdf_417_detector;
 use rxing::{Binarizer, Luma8LuminanceSource};
 
-use crate::gray;
-
-use super::pixels::{Gray, Point, scaled, sharpened, turned, upright};
+use super::pixels::{Point, scaled, sharpened, turned, upright};
+use crate::gray::Gray;
 
 /// The longest text that is handed on, in bytes. The largest symbol holds 2,710 digits.
 pub const LONGEST_TEXT: usize = 3_000;
@@ -77,10 +76,11 @@ pub enum Unread {
     /// Nothing that looks like a PDF417 was seen.
     #[error("No PDF417 barcode was found in the picture.")]
     NotFound,
-    /// The start or stop of a symbol was seen, and what it says could not be read.
+    /// The start or stop of a symbol was seen, and what it says could not be read; or the decoder
+    /// failed on what it saw.
     #[error("The PDF417 barcode in the picture could not be read.")]
     Illegible,
-    /// The picture is too small or too long, or its size is not that of its pixels.
+    /// A side of the picture has fewer than 40 or more than 20,000 pixels.
     #[error("The picture cannot be searched for a barcode.")]
     UnfitPicture,
 }
@@ -108,13 +108,12 @@ impl Unread {
 /// # Errors
 ///
 /// [`Unread`] says whether a symbol was seen at all.
-pub fn read(picture: &gray::Gray) -> Result<Symbol, Unread> {
-    let fits = [picture.width(), picture.height()].into_iter().all(|side| (SMALLEST..=LARGEST).contains(&side));
-    if !fits {
+pub fn read(picture: &Gray) -> Result<Symbol, Unread> {
+    let sides = [picture.width(), picture.height()];
+    if !sides.into_iter().all(|side| (SMALLEST..=LARGEST).contains(&side)) {
         return Err(Unread::UnfitPicture);
     }
-    let picture = &Gray { width: picture.width(), height: picture.height(), pixels: picture.pixels().to_vec() };
-    let shrunk = (FIRST_PIXELS as f32 / picture.pixels.len() as f32).sqrt();
+    let shrunk = (FIRST_PIXELS as f32 / picture.pixels().len() as f32).sqrt();
     let smaller = (shrunk < 1.0).then(|| scaled(picture, shrunk));
     let base = smaller.as_ref().unwrap_or(picture);
     let mut search = Search { left: MOST_PIXELS, seen: false };
@@ -157,19 +156,19 @@ impl Search {
 
     /// Looks at the picture in one way, in all quarter turns.
     fn attempt(&mut self, base: &Gray, attempt: Attempt) -> Option<Symbol> {
-        let pixels = base.pixels.len() as f32 * attempt.scale * attempt.scale;
+        let pixels = base.pixels().len() as f32 * attempt.scale * attempt.scale;
         if !self.afford(pixels as usize) {
             return None;
         }
         let changed = match attempt {
             Attempt { degrees: 0.0, scale: 1.0, .. } => None,
             Attempt { degrees: 0.0, scale, .. } => Some(scaled(base, scale)),
-            Attempt { degrees, .. } => Some(turned(base, degrees)),
+            Attempt { degrees, .. } => Some(turned(base, degrees)?),
         };
         let picture = changed.as_ref().unwrap_or(base);
-        let sharp = attempt.sharp.then(|| sharpened(picture, 2));
+        let sharp = if attempt.sharp { sharpened(picture, 2) } else { None };
         let picture = sharp.as_ref().unwrap_or(picture);
-        let bits = contained(|| black_and_white(picture))?;
+        let bits = self.contained(|| black_and_white(picture))?;
         // The order of rxing: cards are held upright or upside down more often than on an edge.
         [0, 180, 270, 90].into_iter().find_map(|turn| self.quarter_turn(picture, &bits, turn))
     }
@@ -177,46 +176,56 @@ impl Search {
     /// Looks for symbols in one quarter turn: decodes each as it is, then set upright.
     fn quarter_turn(&mut self, picture: &Gray, bits: &BitMatrix, turn: u32) -> Option<Symbol> {
         let mut bits = bits.clone();
-        contained(|| bits.rotate(turn).ok())?;
+        self.contained(|| bits.rotate(turn).ok())?;
         for _ in 0..CANDIDATES {
-            let corners = contained(|| detected(&bits))?;
+            let corners = self.contained(|| detected(&bits))?;
             self.seen = true;
-            let text = contained(|| decoded(&bits, &corners)).or_else(|| self.set_upright(picture, turn, &corners));
+            let text =
+                self.contained(|| decoded(&bits, &corners)).or_else(|| self.set_upright(picture, turn, &corners));
             if let Some(text) = text.filter(|text| text.len() <= LONGEST_TEXT) {
                 return Some(Symbol { text, pixels_per_module: corners.pixels_per_module() });
             }
-            contained(|| Some(erase(&mut bits, &corners)))?;
+            self.contained(|| {
+                erase(&mut bits, &corners);
+                Some(())
+            })?;
         }
         None
     }
 
     /// Cuts the symbol out of the picture, sets it upright and decodes that.
     fn set_upright(&mut self, picture: &Gray, turn: u32, corners: &Corners) -> Option<String> {
-        let module = corners.pixels_per_module()?;
-        for outline in corners.outlines()? {
+        const MARGIN: usize = UPRIGHT_MODULE as usize * 6;
+        let scale = UPRIGHT_MODULE / corners.pixels_per_module()?;
+        let side = |one: f32, other: f32| ((one.max(other) * scale) as usize).clamp(SMALLEST, 3_000);
+        corners.outlines()?.into_iter().find_map(|outline| {
             let [top_left, top_right, bottom_left, bottom_right] = outline;
-            let scale = UPRIGHT_MODULE / module;
-            let side = |one: f32, other: f32| ((one.max(other) * scale) as usize).clamp(SMALLEST, 3_000);
             let width = side(top_left.distance(top_right), bottom_left.distance(bottom_right));
             let height = side(top_left.distance(bottom_left), top_right.distance(bottom_right));
-            let margin = (UPRIGHT_MODULE * 6.0) as usize;
-            if !self.afford((width + 2 * margin) * (height + 2 * margin)) {
+            // It is looked at twice.
+            if !self.afford(2 * (width + 2 * MARGIN) * (height + 2 * MARGIN)) {
                 return None;
             }
             let outline = outline.map(|point| before_turn(point, turn, picture));
-            let Some(cut_out) = upright(picture, outline, width, height, margin) else { continue };
-            let look = |picture: &Gray| {
-                let bits = black_and_white(picture)?;
-                let corners = detected(&bits)?;
-                decoded(&bits, &corners)
-            };
-            let text = contained(|| look(&cut_out))
-                .or_else(|| contained(|| look(&sharpened(&cut_out, UPRIGHT_MODULE as usize))));
-            if text.is_some() {
-                return text;
-            }
-        }
-        None
+            let cut_out = upright(picture, outline, width, height, MARGIN)?;
+            self.look(&cut_out).or_else(|| self.look(&sharpened(&cut_out, UPRIGHT_MODULE as usize)?))
+        })
+    }
+
+    /// Decodes the first symbol of a picture.
+    fn look(&mut self, picture: &Gray) -> Option<String> {
+        self.contained(|| {
+            let bits = black_and_white(picture)?;
+            let corners = detected(&bits)?;
+            decoded(&bits, &corners)
+        })
+    }
+
+    /// What `work` finds, or nothing if it panics. All that it changes is thrown away then.
+    fn contained<T>(&mut self, work: impl FnOnce() -> Option<T>) -> Option<T> {
+        let result = catch_unwind(AssertUnwindSafe(work));
+        self.seen |= result.is_err();
+        result.ok().flatten()
     }
 }
 
@@ -259,7 +268,7 @@ impl Corners {
 
 /// Where a point of the turned picture was before `rxing` turned it counter-clockwise.
 fn before_turn(point: Point, turn: u32, picture: &Gray) -> Point {
-    let (right, bottom) = (picture.width as f32 - 1.0, picture.height as f32 - 1.0);
+    let (right, bottom) = (picture.width() as f32 - 1.0, picture.height() as f32 - 1.0);
     match turn {
         90 => Point::new(right - point.y, point.x),
         180 => Point::new(right - point.x, bottom - point.y),
@@ -268,14 +277,9 @@ fn before_turn(point: Point, turn: u32, picture: &Gray) -> Point {
     }
 }
 
-/// What `work` finds, or nothing if it panics. All that it changes is thrown away then.
-fn contained<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok().flatten()
-}
-
 fn black_and_white(picture: &Gray) -> Option<BitMatrix> {
-    let (width, height) = (u32::try_from(picture.width).ok()?, u32::try_from(picture.height).ok()?);
-    let source = Luma8LuminanceSource::new(picture.pixels.clone(), width, height).ok()?;
+    let (width, height) = (u32::try_from(picture.width()).ok()?, u32::try_from(picture.height()).ok()?);
+    let source = Luma8LuminanceSource::new(picture.pixels().to_vec(), width, height).ok()?;
     HybridBinarizer::new(source).get_black_matrix().ok().cloned()
 }
 

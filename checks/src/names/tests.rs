@@ -70,7 +70,7 @@ const PAIRS: [Pair; 64] = [
     (("Иванов", "Иван"), ("IVANOV", "IVAN"), Same),
     (("Шевченко", "Оксана"), ("SHEVCHENKO", "OKSANA"), Same),
     (("Гриценко", "Галина"), ("HRYTSENKO", "HALYNA"), Same),
-    (("李", "娜"), ("LI", "NA"), Same),
+    (("王", "小明"), ("WANG", "XIAO MING"), Same),
     (("李", "娜"), ("李", "娜"), Same),
     // And not: many spellings are right.
     (("Иванов", "Юлия"), ("IVANOFF", "JULIA"), Unsure),
@@ -100,28 +100,24 @@ fn pairs_of_names() {
 #[test]
 fn a_zone_that_is_full_may_have_cut_the_names() {
     // The examples of Doc 9303 part 4, 4.2.3: given names as initials, missing, or cut.
+    let thai = ("Nilavadhanananda", "Chayapa Dejthamrong Krasuang");
+    let greek = ("Papandropoulous", "Jonathon Warren Trevorson");
     let cases = [
         (
             ("Bennelong Wooloomooloo Warrandyte Warnambool", "Dingo Potoroo"),
             ("BENNELONG WOOLOOMOOLOO WARRANDYTE WARNA", ""),
-            Same,
+            true,
         ),
-        (("Nilavadhanananda", "Chayapa Dejthamrong Krasuang"), ("NILAVADHANANANDA", "CHAYAPA DEJTHAMRONG K"), Same),
-        (
-            ("Nilavadhanananda", "Chayapa Dejthamrong Krasuang"),
-            ("NILAVADHANANANDA", "CHAYAPA DEJTHAMRONGKR"),
-            Different,
-        ),
-        (("Papandropoulous", "Jonathon Warren Trevor"), ("PAPANDROPOULOUS", "JONATHON WARREN TREVO"), Same),
-        (("Papandropoulous", "Jonathon Warren Trevor"), ("PAPANDROPOULOUS", "JONATHON ALEC"), Similar(0)),
+        (thai, ("NILAVADHANANANDA", "CHAYAPA DEJTHAMRONG K"), true),
+        (thai, ("NILAVADHANANANDA", "CHAYAPA DEJTHAMRONGKR"), false),
+        (greek, ("PAPANDROPOULOUS", "JONATHON WARREN TREVOR"), true),
+        (greek, ("PAPANDROPOULOUS", "JONATHON TREVORSON MAX"), false),
+        (greek, ("PAPANDROPOULOUS", "WARREN J TREVORSON ABC"), false),
     ];
-    for ((last, first), (zone_last, zone_first), expected) in cases {
+    for ((last, first), (zone_last, zone_first), same) in cases {
         let zone = Names::of_zone(zone_last, zone_first, 39);
-        let result = compare(Names::whole(last, first), zone);
-        match expected {
-            Same => assert_eq!((result, zone.cut), (Same, true), "{zone_last}, {zone_first}"),
-            _ => assert_ne!(result, Same, "{zone_last}, {zone_first}"),
-        }
+        assert!(zone.cut, "{zone_last}, {zone_first}");
+        assert_eq!(compare(Names::whole(last, first), zone) == Same, same, "{zone_last}, {zone_first}");
     }
     let roomy = Names::of_zone("ERIKS", "ANNA", 39);
     assert!(!roomy.cut);
