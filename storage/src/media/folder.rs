@@ -43,13 +43,17 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens the folder, and makes it if it is absent.
     pub(super) fn open(path: PathBuf, reserve_bytes: u64) -> Result<Self, MediaOpenError> {
-        let drafts = path.join(DRAFTS);
+        let absent: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         let make = || {
             make_folder(&path)?;
             fs::set_permissions(&path, Permissions::from_mode(FOLDER_MODE))?;
-            make_folder(&drafts)?;
+            make_folder(&path.join(DRAFTS))?;
             sync(&path)?;
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync)
+            // What was made here stands in a folder that has to know it.
+            absent
+                .iter()
+                .filter_map(|folder| folder.parent())
+                .try_for_each(|parent| sync(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }))
         };
         match make() {
             Ok(()) => Ok(Self { root: path, reserve_bytes, durable: Mutex::default() }),

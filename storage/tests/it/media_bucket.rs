@@ -92,6 +92,20 @@ async fn a_list_has_what_is_old_and_nothing_that_is_not_ours() {
 
 #[tokio::test]
 #[ignore = "needs the S3 server of tests/s3.sh"]
+async fn what_a_probe_leaves_that_was_cut_short_is_cleared_once_it_is_old() {
+    let (store, drafts, name) = (open(location("/left")), open(location("/left/drafts")), name(REALM, 1, 1));
+    store.put(&name, Bytes::from_static(b"kept")).await.unwrap();
+    drafts.put(&name, Bytes::from_static(b"left")).await.unwrap();
+    assert_eq!(names(&store, EVER).await, BTreeSet::from([name]));
+    store.clear_drafts(Timestamp::from_seconds(1)).await.unwrap();
+    assert!(drafts.get(&name).await.unwrap().is_some(), "it is young");
+    store.clear_drafts(EVER).await.unwrap();
+    assert_eq!(drafts.get(&name).await.unwrap(), None);
+    assert_eq!(store.get(&name).await.unwrap().unwrap(), "kept");
+}
+
+#[tokio::test]
+#[ignore = "needs the S3 server of tests/s3.sh"]
 async fn many_pages_are_one_list() {
     let store = open(location("/pages"));
     // A page of the protocol has a thousand names.
