@@ -8,18 +8,19 @@ use vetd_model::date::Date;
 use vetd_specimens::{Blank, Camera, Format, Person, Photo, Setting, Specimen, Turn, WrongDigit};
 
 fn today() -> Date {
-    Date::new(2025, 11, 22).unwrap()
+    Date::new(2025, 11, 22).expect("a day")
 }
 
 fn read(reader: &MrzReader, jpeg: &[u8]) -> Option<MrzReading> {
-    reader.read(&Picture::decode(jpeg).unwrap().gray())
+    reader.read(&Picture::decode(jpeg).expect("a picture").gray())
 }
 
 /// Whether a photo was read right; a wrong reading that is called proven fails the test.
 fn is_right(reader: &MrzReader, photo: &Photo) -> bool {
     let Some(reading) = read(reader, &photo.jpeg).filter(|reading| reading.proven) else { return false };
-    let document = Document::parse(&reading.lines, today()).unwrap();
-    assert_eq!(document, Document::parse(&photo.truth.lines, today()).unwrap());
+    let parse = |lines: &[String]| Document::parse(lines, today()).expect("a zone");
+    let document = parse(&reading.lines);
+    assert_eq!(document, parse(&photo.truth.lines));
     assert!(document.digits.all_hold());
     true
 }
