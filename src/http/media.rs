@@ -27,7 +27,7 @@ use super::{Shared, iframe};
 #[utoipa::path(
     put, path = "/iframe/api/media/{kind}", operation_id = "send_picture", tag = "Iframe",
     params(("kind" = schemas::values::MediaKindName, Path, description = "What the picture shows.")),
-    request_body(content = schemas::values::PictureFile, content_type = "image/jpeg", example = json!("(the file)")),
+    request_body(content((schemas::values::PictureFile = "image/jpeg", example = json!("(the file)")))),
     responses((
         status = 200, description = "The picture is kept.", body = schemas::iframe::SentPicture,
         example = json!(example::sent_picture()),
