@@ -26,6 +26,8 @@ const MIN_FIT: f32 = 0.55;
 const MIN_ZONE_FIT: f32 = 0.7;
 /// A lattice that fits this well needs no other cut of the strip.
 const GOOD_FIT: f32 = 0.97;
+/// Marks that stand this evenly are print of fixed pitch, whatever a first cut shows.
+const EVEN_PRINT: f32 = 0.85;
 /// The mean of logarithms of probabilities from which on a zone is worth a second look.
 const WORTH_A_LOOK: f32 = -1.0;
 /// And that from which on the print was seen clearly: more views will not change what it says.
@@ -172,7 +174,8 @@ impl<'a> Search<'a> {
             if best.is_none() || score > former {
                 best = Some(Seen { line: line.clone(), columns, span, readings, ends });
             }
-            if score.max(former) > GOOD_FIT || (score.max(former) < 0.2) {
+            let hopeless = score.max(former) < 0.2 && line.regularity < EVEN_PRINT;
+            if score.max(former) > GOOD_FIT || hopeless {
                 break;
             }
         }
