@@ -134,7 +134,9 @@ fn complete_operation(operation: &mut Value, gate: Gate, changes: bool, answers:
         }
     }
     if let Some(body) = operation.get_mut("requestBody") {
-        forbid_null(&mut body["content"]["application/json"]["schema"]);
+        for (_, content) in entries(&mut body["content"]) {
+            forbid_null(&mut content["schema"]);
+        }
     }
     let mut headers = Map::new();
     headers.insert("KYC-Request-Id".to_owned(), json!({ "$ref": "#/components/headers/KYC-Request-Id" }));
