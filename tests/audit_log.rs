@@ -49,6 +49,7 @@ async fn an_entry_says_who_did_what_when_and_to_what() {
     }] });
     assert_eq!(app.get("/v1/audit_log").await.expect(StatusCode::OK), expected);
     for actor in [Actor::Person, Actor::Operator] {
+        app.clock.advance(Duration::from_secs(1));
         let entry = app.engine.audit_entry(actor, AuditAction::VerificationRedacted);
         app.engine.note(TEST, &entry).await.unwrap();
     }

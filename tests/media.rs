@@ -7,7 +7,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use vetd_actors::Clock;
 use vetd_model::date::Date;
 use vetd_specimens::{Blank, Camera, Format, Person, Setting, Specimen, WrongDigit};
+use vetd_storage::Store;
 
 /// A person with a Swedish passport that is valid on the day of the tests.
 fn astrid() -> Person {
@@ -318,6 +319,10 @@ async fn a_picture_that_no_session_names_is_deleted_after_a_day() {
     // As a crash between the object and its commit leaves it.
     let orphan = named.with_file_name(format!("{}00", &named.file_name().unwrap().to_str().unwrap()[..30]));
     fs::copy(&named, &orphan).unwrap();
+    let long_ago = UNIX_EPOCH + Duration::from_secs(app.clock.now().seconds() - 60);
+    for written in [&named, &orphan] {
+        fs::File::options().write(true).open(written).unwrap().set_modified(long_ago).unwrap();
+    }
     app.clock.advance(Duration::from_secs(2 * 86_400));
     common::until("the orphan is deleted", || !orphan.exists()).await;
     assert!(named.exists());
@@ -335,4 +340,71 @@ async fn a_simulated_person_shows_specimens_that_pass() {
     assert_eq!(detail["fields"]["last_name"]["source"], "document_mrz");
     assert_eq!(follow(&app, &detail["media"][0]["url"]).await.status, StatusCode::OK);
     app.finish().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_document_has_a_specimen_that_passes() {
+    let app = TestApp::start().await;
+    for document in ["passport", "id_card", "driving_license"] {
+        let steps = json!([
+            flow("fail")["steps"][0],
+            { "type": "document_upload", "documents": [document], "countries": ["*"] },
+        ]);
+        app.published(&document.replace('_', "-"), json!({ "steps": steps })).await;
+        let session = app.create(json!({ "template_slug": document.replace('_', "-") })).await;
+        let done = app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
+        assert_eq!(done["status"], "completed", "{document}: {}", detail(&app, &session).await);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_workspace_no_longer_wants_to_keep_is_erased_in_its_time() {
+    let app = TestApp::start().await;
+    app.published("passports", flow("fail")).await;
+    let rules = json!({ "retention": { "media": { "completed": 1 }, "personal": { "completed": 7, "canceled": 1 } } });
+    app.call("PATCH", "/v1/workspace", rules).await.expect(StatusCode::OK);
+    let session = app.create(json!({ "template_slug": "passports", "metadata": { "customer": "anna" } })).await;
+    app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
+    let kept = app.create(json!({ "template_slug": "passports", "test_outcome": "failed" })).await;
+    app.simulate(&kept, &["load", "submit"]).await.expect(StatusCode::OK);
+    let canceled = app.create(json!({ "metadata": { "customer": "anna" } })).await;
+    app.cancel(&canceled).await.expect(StatusCode::OK);
+
+    let log = async |action: &str| {
+        let path = format!("/v1/audit_log?action={action}");
+        app.get(&path).await.expect(StatusCode::OK)["data"].as_array().unwrap().len()
+    };
+    app.clock.advance(Duration::from_secs(25 * 3_600));
+    until_async(&app, async || log("media.deleted").await == 1 && log("retention.applied").await == 1).await;
+    let after_a_day = detail(&app, &session).await;
+    assert_eq!((&after_a_day["media"], &after_a_day["redacted_at"]), (&json!([]), &Value::Null));
+    assert_eq!(after_a_day["fields"]["last_name"]["value"], "ERIKSSON");
+    assert_eq!(app.session(&canceled).await["metadata"], Value::Null);
+
+    app.clock.advance(Duration::from_secs(7 * 86_400));
+    until_async(&app, async || log("retention.applied").await == 2).await;
+    assert_eq!(detail(&app, &session).await["fields"], json!({}));
+    assert_eq!(detail(&app, &kept).await["fields"]["last_name"]["value"], "ERIKSSON", "no rule, no erasure");
+    let entries = app.get("/v1/audit_log?action=media.deleted").await.expect(StatusCode::OK);
+    assert_eq!(
+        (&entries["data"][0]["actor"]["type"], &entries["data"][0]["details"]["pictures"]),
+        (&json!("system"), &json!(1))
+    );
+    assert_eq!(entries["data"][0]["verification_id"], session["verification_id"]);
+    app.finish().await;
+}
+
+/// Waits for something that a request tells. Each change on the way is a commit.
+async fn until_async(app: &TestApp, holds: impl AsyncFn() -> bool) {
+    let mut position = app.store.durable_position();
+    let patient = async {
+        while !holds().await {
+            tokio::select! {
+                _ = position.changed() => {}
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), patient).await.is_ok(), "it never came to this");
 }

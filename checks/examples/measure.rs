@@ -7,7 +7,7 @@
 //! Sets: `normal`, `hard`, `turned`, `faulty` (a wrong check digit each) and `none` (no zone at
 //! all); without a name, all of them. "Right" means accepted with every letter of the zone right;
 //! `fields` counts those accepted with every parsed value right. With `SHOW` in the environment,
-//! what was not right is printed. Times are of one core; the processor's time leaves out what
+//! what was not right is printed, with `SLOW` what took more than half a second. Times are of one core; the processor's time leaves out what
 //! other programs took.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
@@ -153,7 +153,12 @@ impl Tally {
                 if verdict.is_some() { "judged" } else { "" }
             }
         };
-        if env::var_os("SHOW").is_some() && !note.is_empty() && (set != "none" || note != "nothing") {
+        if env::var_os("SLOW").is_some() && self.processor.last().is_some_and(|time| time.as_millis() > 500) {
+            println!("{:?} of the processor for {}", self.processor.last(), picked.name);
+        }
+        if env::var_os("SHOW").is_some()
+            && !matches!((set, note), (_, "") | ("none", "nothing") | ("faulty", "guessed"))
+        {
             let quality = Quality::of(&gray);
             let wall = self.reading.last().map_or(0, Duration::as_millis);
             println!(

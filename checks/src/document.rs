@@ -14,6 +14,8 @@ use crate::mrz::document::{Document as Zone, Sex};
 /// How sure a licence's barcode is: the code corrects errors or cannot be read, and nothing in it is
 /// signed.
 const BARCODE_CONFIDENCE: u16 = 990;
+/// The most that is said of a zone's value that no check digit protects.
+const UNPROVEN: u16 = 980;
 /// The state that issues the specimens of ICAO Doc 9303.
 const UTOPIA: &str = "UTO";
 
@@ -157,7 +159,7 @@ fn of_zone(read: &ReadZone, zone: &Zone, candidates: &mut Vec<(&'static str, Can
     let mut add = |name, value: String, holds: Option<bool>| {
         let is_proven = read.proven && holds == Some(true);
         let source = if is_proven { Source::MrzProven } else { Source::Mrz };
-        let confidence = if is_proven { 1000 } else { read.confidence };
+        let confidence = if is_proven { 1000 } else { read.confidence.min(UNPROVEN) };
         if !value.is_empty() {
             candidates.push((name, Candidate { value, source, confidence }));
         }

@@ -260,6 +260,8 @@ impl Spelled {
             ];
             texts.extend(languages.into_iter().map(|language| transliterate_cyrillic(&name, language)));
         }
+        // As it stands, for letters that none of these tables knows.
+        texts.push(name);
         Self { spellings: texts.iter().map(|text| words(text)).collect(), lossy }
     }
 }

@@ -37,7 +37,7 @@ const fn issuer(document: DocumentKind) -> &'static str {
 
 fn value(field: &FieldSpec) -> &'static str {
     match (field.kind, field.name.as_str()) {
-        (FieldKind::Date, "date_of_expiry") => "2099-12-31",
+        (FieldKind::Date, "date_of_expiry") => "2049-12-31",
         (FieldKind::Date, _) => "1974-08-12",
         (FieldKind::Country, _) => "DE",
         (FieldKind::String, "first_name") => "ANNA MARIA",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vetd_storage::media::{MediaLocation, MediaStore};
+use vetd_storage::media::MediaStore;
 use vetd_storage::{OpenError, SledStore, StoreOptions};
 
 use crate::config::Settings;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 
 use vetd_model::date::Date;
-use vetd_specimens::{Blank, Camera, Person, Setting, Specimen};
+use vetd_specimens::{Blank, Camera, LicenceBack, Person, Setting, Specimen};
 
 /// The person of `vetd_model::specimen`.
 fn anna(number: &str) -> Person {
@@ -19,7 +19,7 @@ fn anna(number: &str) -> Person {
         born: day(1974, 8, 12),
         sex: 'F',
         issued: day(2024, 4, 16),
-        expires: day(2099, 12, 31),
+        expires: day(2049, 12, 31),
         optional: String::new(),
     }
 }
@@ -33,6 +33,9 @@ fn main() -> io::Result<()> {
     write("id_card_front.jpg", &Specimen::card_front(&card).photo(2, Setting::Normal).jpeg)?;
     write("id_card_back.jpg", &Specimen::card_back(&card).photo(3, Setting::Normal).jpeg)?;
     write("driving_license_front.jpg", &Specimen::card_front(&anna("D01X00T47")).photo(4, Setting::Normal).jpeg)?;
-    write("driving_license_back.jpg", &Specimen::card_front(&anna("D01X00T47")).photo(4, Setting::Normal).jpeg)?;
+    let camera = Camera::new(Setting::Normal).with_unit_pixels(3.0..=4.0);
+    let backs = (0..).map(|seed| LicenceBack::of(anna("D01X00T47"), seed));
+    let back = backs.into_iter().find(|back| back.jurisdiction.country == "USA").unwrap_or_else(|| unreachable!());
+    write("driving_license_back.jpg", &camera.photograph(&back.page, 6).jpeg)?;
     write("selfie.jpg", &Blank::Face.photo(&Camera::new(Setting::Normal), 5).jpeg)
 }

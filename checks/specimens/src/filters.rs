@@ -96,18 +96,28 @@ pub(crate) fn shake(plane: &mut Plane, length: f32, angle: f32) {
     convolve(plane, &taps);
 }
 
-/// Replaces each pixel by the weighted mean of its neighbours at these offsets.
+/// Replaces each pixel by the weighted mean of its neighbours at these offsets; beyond the edge
+/// stands the pixel at the edge.
 fn convolve(plane: &mut Plane, taps: &[(i64, i64, f32)]) {
     let total: f32 = taps.iter().map(|tap| tap.2).sum();
-    let source = plane.clone();
-    for y in 0..plane.height {
-        for x in 0..plane.width {
-            let mut sum = [0.0_f32; 3];
-            for (dx, dy, weight) in taps {
-                let pixel = source.read(x as i64 + dx, y as i64 + dy);
-                sum.iter_mut().zip(pixel).for_each(|(total, part)| *total += part * weight);
-            }
-            plane.pixel(x, y).iter_mut().zip(sum).for_each(|(value, sum)| *value = sum / total);
+    let source = plane.values.clone();
+    let (stride, rows) = (plane.width * 3, plane.height as i64);
+    for (y, row) in plane.values.chunks_exact_mut(stride).enumerate() {
+        row.fill(0.0);
+        for (dx, dy, weight) in taps {
+            let start = (y as i64 + dy).clamp(0, rows - 1) as usize * stride;
+            let from = &source[start..start + stride];
+            let weight = weight / total;
+            let away = (dx.unsigned_abs() as usize * 3).min(stride);
+            let (inside, edge, last) = if *dx < 0 {
+                (away..stride, 0..away, 0)
+            } else {
+                (0..stride - away, stride - away..stride, stride - 3)
+            };
+            let shifted = if *dx < 0 { &from[..stride - away] } else { &from[away..] };
+            row[inside].iter_mut().zip(shifted).for_each(|(sum, value)| *sum += value * weight);
+            let repeated = from[last..last + 3].iter().cycle();
+            row[edge].iter_mut().zip(repeated).for_each(|(sum, value)| *sum += value * weight);
         }
     }
 }

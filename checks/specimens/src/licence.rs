@@ -61,8 +61,13 @@ impl LicenceBack {
     /// The licence of somebody invented: the same for the same seed.
     #[must_use]
     pub fn invented(seed: u64) -> Self {
+        Self::of(Person::invented(seed), seed)
+    }
+
+    /// The licence of this person; the seed decides who issued it and how it looks.
+    #[must_use]
+    pub fn of(person: Person, seed: u64) -> Self {
         let random = &mut Seeded::new(seed, "licence");
-        let person = Person::invented(seed);
         let jurisdiction = *random.pick(&JURISDICTIONS);
         let mut given = person.given_names.split(' ');
         let first_name = given.next().unwrap_or_default().to_owned();

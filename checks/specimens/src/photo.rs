@@ -254,3 +254,31 @@ pub(crate) fn encode(plane: &Plane, quality: u8) -> Vec<u8> {
         .expect("a plane has as many bytes as its size says");
     file
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small page, so that the test is quick.
+    fn page() -> Page {
+        Page { canvas: Canvas::new(300, 200, [230, 220, 210]), unit: 10.0 }
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_photo() {
+        let camera = Camera::new(Setting::Normal);
+        let (one, other) = (camera.photograph(&page(), 5), camera.photograph(&page(), 5));
+        assert_eq!(one.jpeg, other.jpeg);
+        assert_ne!(one.jpeg, camera.photograph(&page(), 6).jpeg);
+        assert!((15.0..=45.0).contains(&one.unit_pixels));
+    }
+
+    #[test]
+    fn a_turned_photo_has_its_corners_turned() {
+        let upright = Camera::new(Setting::Normal).photograph(&page(), 5);
+        let turned = Camera::new(Setting::Normal).turned(Turn::Quarter).photograph(&page(), 5);
+        assert_eq!((turned.width, turned.height), (upright.height, upright.width));
+        let (from, to) = (upright.corners[0], turned.corners[0]);
+        assert!((to.0 - (upright.height as f32 - 1.0 - from.1)).abs() < 0.01 && (to.1 - from.0).abs() < 0.01);
+    }
+}

@@ -37,7 +37,8 @@ pub struct Document {
     pub expiry_date: Option<Date>,
     /// The holder's sex.
     pub sex: Sex,
-    /// The first field of optional data, without filler at its end; may be empty.
+    /// The first field of optional data, without filler at its end; may be empty. Always empty for
+    /// visas: no check digit tells whether theirs were read right.
     pub optional_data: String,
     /// Which check digits are right.
     pub digits: CheckDigits,
@@ -157,7 +158,10 @@ impl Document {
                 ZoneSex::Male => Sex::Male,
                 _ => Sex::Unspecified,
             },
-            optional_data: data.optional_data_1.clone().unwrap_or_default(),
+            optional_data: match format {
+                Format::MrvA | Format::MrvB => String::new(),
+                _ => data.optional_data_1.clone().unwrap_or_default(),
+            },
             digits: CheckDigits::of(&data.checks),
         }
     }

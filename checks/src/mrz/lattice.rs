@@ -8,6 +8,13 @@ const UNSEEN: f32 = -3.61;
 /// How likely each letter is in one place: logarithms of probabilities.
 pub(super) type Cell = [f32; 37];
 
+/// The share of letters that must stand at a pitch for a grid to be looked for.
+const MIN_EVEN: f32 = 0.6;
+/// The grid search looks letters up at so many places a column.
+const FINENESS: usize = 4;
+/// So many columns outside a strip can be asked for; nothing is there.
+const OUTSIDE: usize = 80;
+
 /// What the net sees in a strip, by column.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
@@ -15,6 +22,8 @@ pub(super) struct Columns {
     scores: Vec<[f32; 38]>,
     /// How likely a letter is at all.
     letter: Vec<f32>,
+    /// The same between columns, [`FINENESS`] to each, with [`OUTSIDE`] columns on either side.
+    between: Vec<f32>,
 }
 
 /// A line as read.
@@ -67,20 +76,20 @@ impl Columns {
                 scores
             })
             .collect();
-        let letter = scores.iter().map(|scores| 1.0 - scores[0].exp()).collect();
-        Some(Self { scores, letter })
+        let letter: Vec<f32> = scores.iter().map(|scores| 1.0 - scores[0].exp()).collect();
+        let mut between = vec![0.0; (used + 2 * OUTSIDE) * FINENESS];
+        for (step, slot) in between.iter_mut().enumerate().skip(OUTSIDE * FINENESS).take(used * FINENESS) {
+            let (index, share) = (step / FINENESS - OUTSIDE, (step % FINENESS) as f32 / FINENESS as f32);
+            let next = letter.get(index + 1).copied().unwrap_or(0.0);
+            *slot = letter[index] * (1.0 - share) + next * share;
+        }
+        Some(Self { scores, letter, between })
     }
 
     /// How likely a letter is between columns, zero outside.
     fn letter_at(&self, place: f32) -> f32 {
-        let last = self.letter.len().saturating_sub(1);
-        if !(-0.5..=last as f32 + 0.5).contains(&place) {
-            return 0.0;
-        }
-        let place = place.max(0.0);
-        let (index, share) = (place as usize, place.fract());
-        let value = |index: usize| self.letter.get(index.min(last)).copied().unwrap_or(0.0);
-        value(index) * (1.0 - share) + value(index + 1) * share
+        let step = ((place + OUTSIDE as f32) * FINENESS as f32 + 0.5) as usize;
+        self.between.get(step).copied().unwrap_or(0.0)
     }
 
     /// The middles of stretches of columns that show one letter.
@@ -119,7 +128,8 @@ impl Columns {
         let mut gaps: Vec<f32> = peaks.windows(2).map(|pair| pair[1] - pair[0]).collect();
         gaps.sort_by(f32::total_cmp);
         let pitch = gaps[gaps.len() / 2];
-        if !(2.6..=6.5).contains(&pitch) {
+        let even = gaps.iter().filter(|gap| (**gap / pitch - (**gap / pitch).round()).abs() < 0.25).count();
+        if !(2.6..=6.5).contains(&pitch) || (even as f32) < MIN_EVEN * gaps.len() as f32 {
             return Vec::new();
         }
         let mut readings: Vec<Reading> = [44_usize, 36, 30]

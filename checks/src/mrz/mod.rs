@@ -32,7 +32,7 @@ use search::Search;
 
 /// The most times that the net looks at a strip for one picture, about 4 ms each: the bound on what
 /// a picture costs, beside finding its marks three times.
-pub const MAX_LOOKS: usize = 150;
+pub const MAX_LOOKS: usize = 100;
 
 /// What was read.
 #[derive(Clone, PartialEq)]

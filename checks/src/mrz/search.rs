@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rten::ThreadPool;
 
-use super::lattice::{Cell, Columns, Grid, Reading, normalise};
+use super::lattice::{Cell, Columns, Reading, normalise};
 use super::layout::Format;
 use super::lines::{self, Line};
 use super::marks::{self, Mark};
@@ -26,6 +26,8 @@ const MIN_FIT: f32 = 0.55;
 const MIN_ZONE_FIT: f32 = 0.7;
 /// A lattice that fits this well needs no other cut of the strip.
 const GOOD_FIT: f32 = 0.97;
+/// Marks that stand this evenly are print of fixed pitch, whatever a first cut shows.
+const EVEN_PRINT: f32 = 0.85;
 /// The mean of logarithms of probabilities from which on a zone is worth a second look.
 const WORTH_A_LOOK: f32 = -1.0;
 /// And that from which on the print was seen clearly: more views will not change what it says.
@@ -172,7 +174,8 @@ impl<'a> Search<'a> {
             if best.is_none() || score > former {
                 best = Some(Seen { line: line.clone(), columns, span, readings, ends });
             }
-            if score.max(former) > GOOD_FIT || (score.max(former) < 0.2) {
+            let hopeless = score.max(former) < 0.2 && line.regularity < EVEN_PRINT;
+            if score.max(former) > GOOD_FIT || hopeless {
                 break;
             }
         }
@@ -185,16 +188,17 @@ impl<'a> Search<'a> {
         let Some(own) = group.iter().map(|seen| of_length(seen, columns)).collect::<Option<Vec<&Reading>>>() else {
             return;
         };
-        let mut choices: Vec<Vec<Reading>> = vec![own.iter().map(|reading| (*reading).clone()).collect()];
-        for anchor in 0..group.len() {
-            if let Some(aligned) = align(group, &own, anchor) {
-                choices.push(aligned);
-            }
-        }
-        // Something at the edge of the page may have been taken for a letter in each line.
-        for cells in [1.0, -1.0] {
-            let moved = group.iter().zip(&own).map(|(seen, reading)| seen.columns.read(reading.grid.moved(cells)));
-            choices.push(moved.collect());
+        // Lines that are not in line with each other prove nothing as they are: then one of them
+        // began with something beside the zone.
+        let own: Vec<Reading> = own.into_iter().cloned().collect();
+        let mut choices: Vec<Vec<Reading>> = (0..group.len()).filter_map(|anchor| align(group, &own, anchor)).collect();
+        if choices.is_empty() {
+            // Something at the edge of the page may have been taken for a letter in each line.
+            let moved = |cells: f32| {
+                let moved = group.iter().zip(&own).map(|(seen, reading)| seen.columns.read(reading.grid.moved(cells)));
+                moved.collect()
+            };
+            choices = vec![own.clone(), moved(1.0), moved(-1.0)];
         }
         for readings in choices {
             let fit = readings.iter().map(|reading| reading.score).fold(f32::MAX, f32::min);
@@ -282,28 +286,51 @@ fn pitch(seen: &Seen, reading: &Reading) -> f32 {
     (to - from) / last
 }
 
-/// The group's readings with all lines but the anchor moved by whole cells so that their ends stand
+/// The group's readings with all lines but the anchor moved by whole cells so that they stand
 /// above each other; none if they do already.
-fn align(group: &[Seen], readings: &[&Reading], anchor: usize) -> Option<Vec<Reading>> {
-    let middle = |seen: &Seen, grid: &Grid| {
-        let x = seen.span.x(grid.place((grid.cells - 1) as f32 / 2.0));
-        (x, seen.line.y(x))
-    };
-    let (x, y) = middle(&group[anchor], &readings[anchor].grid);
-    let slope = group[anchor].line.slope(x);
-    let mut any = false;
-    let aligned = group.iter().zip(readings).map(|(seen, reading)| {
-        let here = middle(seen, &reading.grid);
-        let along = ((here.0 - x) + slope * (here.1 - y)) / (1.0 + slope * slope).sqrt();
-        let cells = (along / pitch(seen, reading)).round();
-        if cells == 0.0 {
-            return (*reading).clone();
+fn align(group: &[Seen], readings: &[Reading], anchor: usize) -> Option<Vec<Reading>> {
+    let shifts = shifts(group, readings)?;
+    if shifts.iter().all(|shift| *shift == 0.0) {
+        return None;
+    }
+    let base = shifts.get(anchor)?;
+    let moved = group.iter().zip(readings).zip(&shifts);
+    Some(moved.map(|((seen, reading), shift)| seen.columns.read(reading.grid.moved(base - shift))).collect())
+}
+
+/// By how many cells each line is shifted against the first of two, or the second of three.
+///
+/// Seen at an angle, lines that stand above each other are a little apart: by less than half a
+/// cell from line to line, and equally in both steps of three lines.
+fn shifts(group: &[Seen], readings: &[Reading]) -> Option<Vec<f32>> {
+    match group.len() {
+        2 => Some(vec![0.0, apart(group, readings, 0, 1)?.round()]),
+        3 => {
+            let (above, below) = (apart(group, readings, 1, 0)?, apart(group, readings, 1, 2)?);
+            let near = |value: f32| [value.round() - 1.0, value.round(), value.round() + 1.0];
+            let pairs = near(above).into_iter().flat_map(|one| near(below).map(|other| (one, other)));
+            let cost = |(one, other): &(f32, f32)| {
+                let (above, below) = (above - one, below - other);
+                (above + below).abs() + 0.3 * (above.abs() + below.abs())
+            };
+            let (one, other) = pairs.min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
+            Some(vec![one, 0.0, other])
         }
-        any = true;
-        seen.columns.read(reading.grid.moved(-cells))
-    });
-    let aligned: Vec<Reading> = aligned.collect();
-    any.then_some(aligned)
+        _ => None,
+    }
+}
+
+/// How far the middle of a line is to the right of the middle of another, along that line, in
+/// cells.
+fn apart(group: &[Seen], readings: &[Reading], from: usize, to: usize) -> Option<f32> {
+    let middle = |index: usize| {
+        let (seen, grid) = (group.get(index)?, readings.get(index)?.grid);
+        let x = seen.span.x(grid.place((grid.cells - 1) as f32 / 2.0));
+        Some((x, seen.line.y(x), seen.line.slope(x)))
+    };
+    let ((x, y, slope), (to_x, to_y, _)) = (middle(from)?, middle(to)?);
+    let along = ((to_x - x) + slope * (to_y - y)) / (1.0 + slope * slope).sqrt();
+    Some(along / pitch(group.get(to)?, readings.get(to)?))
 }
 
 /// The mean of the probabilities that several views give each cell.

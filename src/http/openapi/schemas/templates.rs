@@ -43,7 +43,7 @@ pub(in crate::http) struct FlowConfig {
     #[schema(min_items = 1, max_items = 5)]
     steps: Vec<Step>,
     /// Each kind once at most. Absent: typed data is checked for completeness.
-    #[schema(max_items = 2)]
+    #[schema(max_items = 11)]
     checks: Option<Vec<CheckSpec>>,
     /// How many runs of checks a person has.
     #[schema(minimum = 1, maximum = 10, default = 3)]
