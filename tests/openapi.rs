@@ -81,7 +81,11 @@ fn every_operation_says_what_it_is_and_shows_examples_that_are_valid() {
         for (status, answer) in operation["responses"].as_object().unwrap() {
             let answer = resolve(answer);
             assert!(!text(&answer["description"]).is_empty(), "{case}: {status}");
-            assert_example(answer, &format!("{case}: {status}"));
+            if status == "204" {
+                assert!(answer["content"].is_null(), "{case}: {status} has no body");
+            } else {
+                assert_example(answer, &format!("{case}: {status}"));
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
 use crate::pictures::{Pictures, Readers};
+use crate::receiving::expire_uploads;
 use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
 use crate::retention::Progress;
@@ -98,6 +99,7 @@ impl Engine {
         let context = Arc::new(Context {
             store: Arc::clone(&store),
             pictures: Pictures { store: pictures },
+            receiving: Arc::default(),
             clock: Arc::clone(&clock),
             checks,
             meters: of_sessions,
@@ -124,6 +126,7 @@ impl Engine {
         };
         tokio::spawn(sweep_hourly(Arc::downgrade(&engine.inner), config.keep_events, config.keep_audit_log));
         tokio::spawn(keep_last_uses(Arc::downgrade(&engine.inner)));
+        tokio::spawn(expire_uploads(Arc::downgrade(&engine.inner)));
         Ok(engine)
     }
 

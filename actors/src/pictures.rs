@@ -102,6 +102,8 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let session = self.session(realm, id).await?.ok_or_else(not_found)?;
         may_attach(&session, kind, self.now())?;
+        // What had arrived of another picture of its kind in parts.
+        self.inner.context.receiving.forget(id, kind);
         let taken = self.inner.readers.read(kind, bytes).await?;
         let media = self.keep(&session, kind, &taken).await?;
         let kept = ObjectName { realm, session: id, media: media.id };
@@ -244,6 +246,6 @@ pub(crate) fn unavailable(error: MediaError) -> EngineError {
     }
 }
 
-fn not_found() -> EngineError {
+pub(crate) fn not_found() -> EngineError {
     EngineError::refused(ErrorCode::NotFound, "There is no such session in this workspace and mode.")
 }

@@ -22,6 +22,7 @@ use crate::idempotency::Claim;
 use crate::mailbox::Mailbox;
 use crate::meters::Meters;
 use crate::pictures::Pictures;
+use crate::receiving::Receiving;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
@@ -30,6 +31,7 @@ use crate::shard::{RING_AGAIN, ShardMsg};
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) pictures: Pictures,
+    pub(crate) receiving: Arc<Receiving>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
     pub(crate) meters: Arc<Meters>,
@@ -249,6 +251,9 @@ impl SessionState {
         let committed = self.context.store.commit(Commit { writes, idempotency }).await;
         match committed {
             Ok(receipt) => {
+                if next.status().is_terminal() {
+                    self.context.receiving.forget_session(self.key.id);
+                }
                 let handle = receipt.session.or(before.map(|(_, handle)| handle));
                 self.known = handle.map(|handle| (next, handle));
                 self.perform(transition.effects);

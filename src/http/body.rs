@@ -44,6 +44,11 @@ impl RawBody {
         Ok(Self { bytes, is_json: says_json(parts) })
     }
 
+    /// A file that was put together from parts.
+    pub(super) const fn file(bytes: Bytes) -> Self {
+        Self { bytes, is_json: false }
+    }
+
     /// The JSON in it; an empty body is an empty object.
     ///
     /// # Errors
@@ -58,6 +63,20 @@ impl RawBody {
         }
         json::parse(&self.bytes)
     }
+}
+
+/// Reads and drops the rest of a body, within bounds, for the sake of a client that only listens once
+/// it has sent everything. Returns false if something is left.
+pub(super) async fn drain(body: &mut Body) -> bool {
+    let mut seen = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > DRAINED {
+            return false;
+        }
+    }
+    true
 }
 
 /// For routes that take no fields: refuses every one.
@@ -100,11 +119,13 @@ fn says_json(parts: &Parts) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn too_large() -> Problem {
+/// A body of more bytes than are taken.
+pub(super) fn too_large() -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, "The body is larger than this route takes.").and_close()
 }
 
-fn incomplete(message: &str) -> Problem {
+/// A body that does not arrive as it must.
+pub(super) fn incomplete(message: &str) -> Problem {
     Problem::from(Refusal::field("body", message)).and_close()
 }
 

@@ -1,10 +1,10 @@
 //! Pictures: taken in from the person's page, and shown to whoever holds a signed link.
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::HeaderValue;
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use vetd_actors::Reply;
 use vetd_model::Session;
@@ -13,30 +13,64 @@ use vetd_model::media::{Media, MediaKind};
 
 use super::auth::Person;
 use super::error::{Answer, absent};
-use super::mutation::{Job, Upload};
+use super::mutation::Job;
 use super::openapi::{example, schemas};
+use super::parts::{self, Received};
 use super::paths::{PathId, PathMedia};
 use super::query::Params;
-use super::{Shared, iframe};
+use super::{Shared, iframe, reply};
 
 /// Send a picture
 ///
 /// The file itself is the body: JPEG, PNG or WebP, at most 16 MiB and 50 megapixels. It is kept as
 /// an upright JPEG without metadata, in place of the one of its kind that was sent before. `advice`
 /// says at once what the person should mend; a picture with advice is kept all the same.
+///
+/// With `Upload-Offset` and `Upload-Length` the body is a part of the file. Parts follow one another;
+/// the one that completes the file is answered as a file in one piece is, the others with 202. Bytes
+/// that arrived before a connection broke are kept for ten minutes, in memory: ask with `HEAD` where
+/// to go on. A part that begins elsewhere is 409 `invalid_state`, and `Upload-Offset` says where it must;
+/// one at 0 always begins the file anew. An `Idempotency-Key` counts for the whole file, however it
+/// is parted: send the same one with each part.
 #[utoipa::path(
     put, path = "/iframe/api/media/{kind}", operation_id = "send_picture", tag = "Iframe",
-    params(("kind" = schemas::values::MediaKindName, Path, description = "What the picture shows.")),
+    params(
+        ("kind" = schemas::values::MediaKindName, Path, description = "What the picture shows."),
+        ("Upload-Offset" = Option<schemas::values::UploadBytes>, Header,
+            description = "For a part: how many bytes of the file come before it."),
+        ("Upload-Length" = Option<schemas::values::UploadBytes>, Header,
+            description = "For a part: how many bytes the file has in all."),
+    ),
     request_body(content((schemas::values::PictureFile = "image/jpeg", example = json!("(the file)")))),
-    responses((
-        status = 200, description = "The picture is kept.", body = schemas::iframe::SentPicture,
-        example = json!(example::sent_picture()),
-    )),
-    extensions((
-        "x-error-codes" = json!(["not_found", "invalid_state", "check_not_required", "unsupported_media_type"])
-    )),
+    responses(
+        (
+            status = 200, description = "The picture is kept.", body = schemas::iframe::SentPicture,
+            example = json!(example::sent_picture()),
+        ),
+        (
+            status = 202, description = "The part has arrived, the picture is not complete.",
+            body = schemas::iframe::UploadProgress, example = json!(example::upload()),
+        ),
+    ),
+    extensions(
+        ("x-error-codes" = json!(["not_found", "invalid_state", "check_not_required", "unsupported_media_type"])),
+        ("x-upload-offset" = json!({ "202": true, "409": false })),
+    ),
 )]
-pub(super) async fn put(person: Person, PathMedia(kind): PathMedia, upload: Upload) -> Answer {
+pub(super) async fn put(
+    State(front): State<Shared>,
+    person: Person,
+    PathMedia(kind): PathMedia,
+    request: Request,
+) -> Answer {
+    let upload = match parts::receive(&front, person, kind, request).await? {
+        Received::Whole(upload) => upload,
+        Received::UpTo { offset, length } => {
+            let progress = json!({ "object": "upload", "kind": kind, "offset": offset, "length": length });
+            return Ok(parts::at(reply::send(Reply::json(202, &progress))?, offset));
+        }
+        Received::Elsewhere(answer) => return Ok(answer),
+    };
     upload
         .once(move |Job { front, body, claim }: Job<Bytes>| async move {
             let render = Box::new(move |session: &Session| Reply::json(200, &sent(session, kind)));
@@ -44,6 +78,32 @@ pub(super) async fn put(person: Person, PathMedia(kind): PathMedia, upload: Uplo
             iframe::unless_ended(&front, person, taken).await
         })
         .await
+}
+
+/// Ask where to go on
+///
+/// How many bytes of a picture have arrived in parts: where the next one begins. 0 if nothing is kept
+/// of it: it is complete, or ten minutes have passed, or the room was needed, or the server has started
+/// again. A part that is still on its way over another connection is not taken any more.
+#[utoipa::path(
+    head, path = "/iframe/api/media/{kind}", operation_id = "get_upload", tag = "Iframe",
+    params(("kind" = schemas::values::MediaKindName, Path, description = "What the picture shows.")),
+    responses((status = 204, description = "`Upload-Offset` says it.")),
+    extensions(
+        ("x-error-codes" = json!(["not_found"])),
+        ("x-upload-offset" = json!({ "204": true })),
+    ),
+)]
+pub(super) async fn arrived(
+    State(front): State<Shared>,
+    person: Person,
+    PathMedia(kind): PathMedia,
+    mut params: Params,
+) -> Answer {
+    params.take("session_id", |_| Ok(()));
+    params.finish()?;
+    let offset = front.engine.arrived(person.realm, person.session, kind).await?;
+    Ok(parts::at(StatusCode::NO_CONTENT.into_response(), offset))
 }
 
 /// What the person's page is told of a picture.

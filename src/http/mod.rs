@@ -25,6 +25,7 @@ mod mutation;
 mod openapi;
 mod operator;
 mod page;
+mod parts;
 mod paths;
 mod query;
 mod reply;

@@ -21,7 +21,7 @@ use super::{iframe, reply, sessions, verifications};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The largest file that is sent, in bytes.
-const FILE_LIMIT: usize = 16 * 1024 * 1024;
+pub(super) const FILE_LIMIT: usize = 16 * 1024 * 1024;
 /// The longest key, in characters.
 const KEY_LIMIT: usize = 255;
 
@@ -102,14 +102,51 @@ impl Mutation {
 
     async fn read(request: Request, front: &Shared, limit: impl Fn(&Caller) -> usize) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, front).await?;
-        let key = key_of(&parts.headers)?.map(str::to_owned);
-        let body = RawBody::read(front, &parts, body, limit(&caller)).await?;
-        let fingerprint = || Sha256::digest(&body.bytes).into();
-        let key = key.map(|key| IdempotencyKey { slot: slot(&caller, &parts, &key), fingerprint: fingerprint() });
+        let opening = Opening::of(&mut parts, front).await?;
+        let body = RawBody::read(front, &parts, body, limit(&opening.caller)).await?;
+        Ok(opening.with(body))
+    }
+}
+
+/// A request to change something, without its body.
+pub(super) struct Opening {
+    front: Shared,
+    caller: Caller,
+    slot: Option<IdempotencySlot>,
+    path: String,
+    query: Option<String>,
+    permit: Option<Permit>,
+}
+
+impl Opening {
+    /// Reads what stands in front of the body.
+    pub(super) async fn of(parts: &mut Parts, front: &Shared) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, front).await?;
+        let slot = key_of(&parts.headers)?.map(|key| slot(&caller, parts, key));
         let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().map(str::to_owned));
         let permit = parts.extensions.remove::<Permit>();
-        Ok(Self { front: front.clone(), caller, key, path, body, query, permit })
+        Ok(Self { front: front.clone(), caller, slot, path, query, permit })
+    }
+
+    /// Where the request's answer is filed, if it has a key.
+    pub(super) const fn slot(&self) -> Option<IdempotencySlot> {
+        self.slot
+    }
+
+    /// For requests that never come to the gate: refuses parameters, as it does.
+    pub(super) fn refuse_parameters(&self) -> Result<(), Refusal> {
+        refuse_parameters(self.query.as_deref(), &self.caller)
+    }
+
+    /// The request with this file, which may have come with earlier requests in part.
+    pub(super) fn with_file(self, bytes: Bytes) -> Upload {
+        Upload(self.with(RawBody::file(bytes)))
+    }
+
+    fn with(self, body: RawBody) -> Mutation {
+        let Self { front, caller, slot, path, query, permit } = self;
+        let key = slot.map(|slot| IdempotencyKey { slot, fingerprint: Sha256::digest(&body.bytes).into() });
+        Mutation { front, caller, key, path, body, query, permit }
     }
 }
 

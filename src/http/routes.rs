@@ -131,7 +131,7 @@ fn people() -> Router<Shared> {
     Router::new()
         .route("/iframe/api/session", get(iframe::session))
         .route("/iframe/api/load", post(iframe::load))
-        .route("/iframe/api/media/{kind}", put(media::put))
+        .route("/iframe/api/media/{kind}", put(media::put).head(media::arrived))
         .route("/iframe/api/steps/{type}", post(iframe::submit))
         .route("/iframe/api/cancel", post(iframe::cancel))
         .route("/iframe/api/token", post(iframe::token))

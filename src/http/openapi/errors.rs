@@ -23,6 +23,15 @@ impl Answers {
         by_status.into_iter().map(|(status, codes)| (status, self.reference(&codes))).collect()
     }
 
+    /// An operation's answer with a place of its own, for what other operations do not share.
+    pub(super) fn inline<'a>(&self, answer: &'a mut Value) -> &'a mut Value {
+        let name = answer["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+        if let Some(shared) = name.and_then(|name| self.0.get(name)) {
+            *answer = shared.clone();
+        }
+        answer
+    }
+
     /// All that were referred to.
     pub(super) fn into_components(self) -> Value {
         Value::Object(self.0)

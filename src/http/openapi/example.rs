@@ -97,6 +97,10 @@ pub(in crate::http) fn sent_picture() -> Value {
     })
 }
 
+pub(in crate::http) fn upload() -> Value {
+    json!({ "object": "upload", "kind": "document_front", "offset": 262_144, "length": 482_113 })
+}
+
 pub(in crate::http) fn canceled_verification() -> Value {
     let canceled = with(verification(), "status", "canceled");
     let mut detail = with(with(canceled, "attempts", 0), "checks", json!([]));

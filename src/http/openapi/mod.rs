@@ -37,7 +37,7 @@ use super::{
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
         audit_log::list,
         test_mode::simulate,
-        iframe::session, iframe::load, media::put, iframe::submit, iframe::cancel, iframe::token,
+        iframe::session, iframe::load, media::put, media::arrived, iframe::submit, iframe::cancel, iframe::token,
         health::alive, health::ready,
     ),
     components(schemas(schemas::shared::Error)),

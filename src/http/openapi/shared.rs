@@ -105,7 +105,7 @@ pub(super) fn complete(document: &mut Value, public_url: &str) {
     for (path, item) in entries(&mut document["paths"]) {
         let gate = Gate::of(path);
         for (method, operation) in entries(item) {
-            let changes = gate != Gate::Open && method != "get";
+            let changes = gate != Gate::Open && !matches!(method.as_str(), "get" | "head");
             complete_operation(operation, gate, changes, &mut answers);
         }
     }
@@ -123,6 +123,8 @@ pub(super) fn complete(document: &mut Value, public_url: &str) {
 fn complete_operation(operation: &mut Value, gate: Gate, changes: bool, answers: &mut Answers) {
     let Some(operation) = operation.as_object_mut() else { return };
     let own = operation.remove("x-error-codes").unwrap_or_default();
+    // By status: whether the answer always has the header.
+    let offsets = operation.remove("x-upload-offset").unwrap_or_default();
     let mut codes: Vec<ErrorCode> = gate.refusals().to_vec();
     let named = |code: &&ErrorCode| own.as_array().is_some_and(|own| own.iter().any(|name| *name == code.as_str()));
     codes.extend(ErrorCode::ALL.iter().filter(named));
@@ -133,10 +135,9 @@ fn complete_operation(operation: &mut Value, gate: Gate, changes: bool, answers:
             parameter["allowEmptyValue"] = json!(true);
         }
     }
-    if let Some(body) = operation.get_mut("requestBody") {
-        for (_, content) in entries(&mut body["content"]) {
-            forbid_null(&mut content["schema"]);
-        }
+    let json = operation.get_mut("requestBody").and_then(|body| body.pointer_mut("/content/application~1json/schema"));
+    if let Some(schema) = json {
+        forbid_null(schema);
     }
     let mut headers = Map::new();
     headers.insert("KYC-Request-Id".to_owned(), json!({ "$ref": "#/components/headers/KYC-Request-Id" }));
@@ -153,6 +154,13 @@ fn complete_operation(operation: &mut Value, gate: Gate, changes: bool, answers:
         answer["headers"] = Value::Object(headers.clone());
     }
     responses.extend(answers.of(&codes));
+    for (status, is_required) in offsets.as_object().into_iter().flatten() {
+        if let Some(answer) = responses.get_mut(status) {
+            let name = if *is_required == true { "Upload-Offset" } else { "Upload-Offset-Expected" };
+            answers.inline(answer)["headers"]["Upload-Offset"] =
+                json!({ "$ref": format!("#/components/headers/{name}") });
+        }
+    }
 }
 
 /// A body that may be left out is still no null.
@@ -187,6 +195,14 @@ fn headers() -> Value {
         "Idempotent-Replayed": {
             "description": "There if this answer was made for an earlier request with the same `Idempotency-Key`.",
             "schema": { "type": "string", "const": "true" },
+        },
+        "Upload-Offset": {
+            "description": "How many bytes of the file have arrived: where the next part begins.", "required": true,
+            "schema": { "$ref": "#/components/schemas/UploadBytes" },
+        },
+        "Upload-Offset-Expected": {
+            "description": "There if a part began elsewhere: where it must.",
+            "schema": { "$ref": "#/components/schemas/UploadBytes" },
         },
         "Retry-After": {
             "description": "How long to wait before trying again, in seconds.",

@@ -8,7 +8,7 @@ use super::shared::{LastError, NoFields};
 use super::templates::{FieldSpec, Locale};
 use super::values::{
     Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName, SessionId,
-    SessionStatus, StepKindName, Timestamp,
+    SessionStatus, StepKindName, Timestamp, UploadBytes,
 };
 
 /// The session as the page needs it: nothing of the tenant's, nothing that was typed.
@@ -61,6 +61,18 @@ pub(in crate::http) struct SentPicture {
     /// What the person should mend by taking it again.
     advice: Option<PictureAdvice>,
     created: Timestamp,
+}
+
+/// A picture of which a part has arrived.
+#[derive(ToSchema)]
+pub(in crate::http) struct UploadProgress {
+    #[schema(pattern = "^upload$", example = "upload")]
+    object: String,
+    kind: MediaKindName,
+    /// How many bytes have arrived: where the next part begins.
+    offset: UploadBytes,
+    /// How many it has in all.
+    length: UploadBytes,
 }
 
 /// Why a picture should be taken again.

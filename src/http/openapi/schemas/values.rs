@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
+use vetd_actors::UPLOAD_BYTES;
 use vetd_model::audit_log::{Actor, AuditAction, DETAIL_LIMIT};
 use vetd_model::check::{CheckKind, CheckStatus};
 use vetd_model::delivery::DeliveryStatus;
@@ -80,6 +81,11 @@ values! {
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
         .description(Some("The file itself, not JSON: JPEG, PNG or WebP."));
+    UploadBytes = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(UPLOAD_BYTES))
+        .description(Some("Bytes of a file."));
     CheckKindName = names(CheckKind::ALL.map(CheckKind::as_str), "A check of this release.");
     CheckStatusName = names(
         [CheckStatus::Passed, CheckStatus::Failed, CheckStatus::NeedsReview, CheckStatus::Pending, CheckStatus::Skipped]
