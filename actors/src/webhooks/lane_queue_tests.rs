@@ -97,6 +97,7 @@ fn event(number: u8, id: EventId) -> Arc<Logged> {
         prev_hash: Hash::default(),
         data_hash: Hash::default(),
         moment: Moment {
+            sequence: 1,
             status: Status::InProgress,
             last_error: None,
             attempts: 0,
