@@ -299,7 +299,7 @@ mod tests {
         // Four letters of the number are unclear; what they look like happens to have the digit.
         let mut lines = [PASSPORT[0], &PASSPORT[1].replacen("L898902C36", "FNM0917003", 1)].map(cells);
         for column in [1, 4, 5, 6] {
-            lines[1][column].iter_mut().for_each(|score| *score = score.min(-0.9).max(-4.0));
+            lines[1][column].iter_mut().for_each(|score| *score = score.clamp(-4.0, -0.9));
         }
         let zone = zone(&lines, Format::Td3);
         assert!(zone.format.checked()[0].holds(&zone.lines) && !zone.clear);
