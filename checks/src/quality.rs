@@ -15,8 +15,8 @@ const SHARPEST: usize = GRID * GRID / 3;
 /// From here on a pixel is burnt out.
 const BURNT: u8 = 250;
 
-/// Below this variance of the Laplacian nothing in the picture has an edge.
-const MIN_SHARPNESS: f32 = 12.0;
+/// Below this variance of the Laplacian nothing in the picture has an edge. Zones were still read at 7.
+const MIN_SHARPNESS: f32 = 6.0;
 /// Above this share of burnt-out pixels most of a page is lost. White paper in good light comes
 /// to about a third.
 const MAX_GLARE: f32 = 0.6;

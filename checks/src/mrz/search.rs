@@ -30,6 +30,8 @@ const GOOD_FIT: f32 = 0.97;
 const EVEN_PRINT: f32 = 0.85;
 /// The mean of logarithms of probabilities from which on a zone is worth a second look.
 const WORTH_A_LOOK: f32 = -1.0;
+/// And that from which on it is told as a guess; pages without a zone reach about -0.8.
+const MIN_GUESS: f32 = -0.5;
 /// And that from which on the print was seen clearly: more views will not change what it says.
 const CLEAR_PRINT: f32 = -0.02;
 
@@ -99,7 +101,7 @@ impl<'a> Search<'a> {
     }
 
     fn answer(self) -> Option<MrzReading> {
-        let best = self.best?;
+        let best = self.best.filter(|best| best.zone.mean >= MIN_GUESS)?;
         let lines = best.zone.lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         Some(MrzReading {
             lines,
