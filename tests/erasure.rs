@@ -82,9 +82,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         let entry = entry.unwrap();
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
-            found.extend(files(&entry.path()))
+            found.extend(files(&entry.path()));
         } else if kind.is_file() {
-            found.push(entry.path())
+            found.push(entry.path());
         }
     }
     found

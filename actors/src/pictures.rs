@@ -128,7 +128,7 @@ impl Engine {
         let taken = self.inner.readers.read(kind, bytes).await?;
         let media = self.keep(&session, kind, &taken).await?;
         let kept = ObjectName { realm, session: id, media: media.id };
-        let attached = self.ask(realm, id, Ask::Attach(media), claim, render).await;
+        let attached = self.ask(realm, id, Ask::Attach(Box::new(media)), claim, render).await;
         if let Err(EngineError::Refused(_)) = attached {
             self.inner.context.pictures.discard(kept);
         }
@@ -260,6 +260,7 @@ fn unreadable(error: PictureError) -> Refusal {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn unavailable(error: MediaError) -> EngineError {
     match error {
         MediaError::Damaged(_) | MediaError::UnknownVersion { .. } => EngineError::internal(error.to_string()),
