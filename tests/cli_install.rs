@@ -129,6 +129,8 @@ async fn the_doctor_looks_at_a_folder_without_a_server() {
     assert!(wrong.code == 1 && is_problem(&wrong, "store"), "{wrong:?}");
     let unknown = doctor("VETD_CASH", "1");
     assert!(unknown.code == 1 && is_problem(&unknown, "configuration"), "{unknown:?}");
+    let in_the_way = doctor("VETD_MEDIA", dir.path().join("keys").to_str().unwrap());
+    assert!(in_the_way.code == 1 && is_problem(&in_the_way, "pictures"), "{in_the_way:?}");
     let full = doctor("VETD_DISK_RESERVE", "1073741824");
     assert!(full.code == 1 && is_problem(&full, "disk"), "{full:?}");
 

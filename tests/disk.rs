@@ -253,3 +253,25 @@ async fn a_damaged_record_is_reported_and_set_aside_and_the_rest_is_served() {
     assert_eq!(app.store.health(), Ok(()));
     app.finish().await;
 }
+
+#[tokio::test]
+async fn the_place_of_the_pictures_is_asked_every_fifteen_seconds() {
+    let app = TestApp::start().await;
+    let media = app.folder().join("media");
+    app.get("/readyz").await.expect(StatusCode::OK);
+    let away = app.folder().join("away");
+    std::fs::rename(&media, &away).unwrap();
+    std::fs::write(&media, "in the way").unwrap();
+    app.clock.advance(Duration::from_secs(14));
+    app.get("/readyz").await.expect(StatusCode::OK);
+    app.clock.advance(Duration::from_secs(1));
+    app.get("/readyz").await.refused(503, "dependency_unavailable");
+
+    std::fs::remove_file(&media).unwrap();
+    std::fs::rename(&away, &media).unwrap();
+    app.clock.advance(Duration::from_secs(14));
+    app.get("/readyz").await.refused(503, "dependency_unavailable");
+    app.clock.advance(Duration::from_secs(1));
+    app.get("/readyz").await.expect(StatusCode::OK);
+    app.finish().await;
+}

@@ -44,6 +44,7 @@ async fn the_state_has_what_the_page_needs_and_nothing_of_the_tenants() {
         "livemode",
         "locales",
         "max_attempts",
+        "media",
         "next_step",
         "object",
         "redirect_url",
@@ -239,7 +240,8 @@ async fn of_a_blank_and_a_child_the_child_decides() {
 async fn pictures_that_no_check_reads_need_a_review() {
     let app = TestApp::start().await;
     let config = json!({ "steps": [
-        { "type": "document_upload", "documents": ["passport"], "countries": ["SE"] }, { "type": "selfie" } ] });
+        { "type": "document_upload", "documents": ["passport"], "countries": ["SE"] }, { "type": "selfie" } ],
+        "checks": [] });
     app.published("pictures", config).await;
     let session = app.create(json!({ "template_slug": "pictures" })).await;
     app.load(&session).await;
@@ -250,7 +252,9 @@ async fn pictures_that_no_check_reads_need_a_review() {
         let refused = app.iframe(&session, "steps/document_upload", wrong).await;
         assert_eq!(refused.refused(422, "validation_error"), [field]);
     }
+    app.send_picture(&session, "document_front").await;
     app.submit(&session, "document_upload", json!({ "document": "passport", "country": "SE" })).await;
+    app.send_picture(&session, "selfie").await;
     app.submit(&session, "selfie", json!({})).await;
     let waiting = app.await_status(&session, "requires_review").await;
     assert_eq!(waiting["last_error"]["code"], "evidence_unread");

@@ -267,7 +267,7 @@ async fn what_is_no_picture_is_refused_and_changes_nothing() {
     put(&app, &session, "selfie", good.clone()).await.refused(422, "check_not_required");
     put(&app, &session, "passport", good.clone()).await.refused(404, "not_found");
     assert_eq!(app.position(), before);
-    assert_eq!(objects(&app.folder().join("media")), [PathBuf::new(); 0]);
+    assert_eq!(objects(&app.folder().join("media")), Vec::<PathBuf>::new());
     let state = app.iframe_state(&session).await.expect(StatusCode::OK);
     assert_eq!(state["media"], json!([]));
 

@@ -268,11 +268,12 @@ async fn a_script_walks_through_every_kind_of_step() {
             { "type": "document_upload", "documents": ["driving_license"], "countries": ["SE", "FI"] },
             { "type": "selfie" }, { "type": "liveness" },
         ],
+        "checks": [],
     });
     app.published("all", config).await;
     let session = app.create(json!({ "template_slug": "all" })).await;
     let waiting = app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
-    assert_eq!(waiting["last_error"]["code"], "evidence_unread", "no check of this release reads pictures");
+    assert_eq!(waiting["last_error"]["code"], "evidence_unread", "none of its checks reads pictures");
     let session = app.create(json!({ "template_slug": "all", "test_outcome": "completed" })).await;
     let done = app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
     assert_eq!(done["status"], "completed");

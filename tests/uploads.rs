@@ -315,3 +315,23 @@ async fn a_key_counts_for_the_whole_picture_however_it_is_parted() {
     keyed(900, &other[900..]).await.refused(409, "idempotency_conflict");
     app.finish().await;
 }
+
+#[tokio::test]
+async fn pictures_are_counted_by_what_became_of_them() {
+    let (app, session) = waiting().await;
+    let file = &*PASSPORT;
+    send(&app, &session, FRONT, 0, file.len(), &file[..500]).await.expect(StatusCode::ACCEPTED);
+    let sent = send(&app, &session, FRONT, 500, file.len(), &file[500..]).await.expect(StatusCode::OK);
+    send(&app, &session, BACK, 0, 4, b"%PDF").await.refused(415, "unsupported_media_type");
+    let metrics = String::from_utf8(app.get("/metrics").await.body).unwrap();
+    for line in [
+        r#"vetd_pictures_total{kind="document_front",outcome="kept"} 1"#,
+        r#"vetd_pictures_total{kind="document_back",outcome="refused"} 1"#,
+        r#"vetd_pictures_total{kind="selfie",outcome="kept"} 0"#,
+        "vetd_picture_reading_seconds_count 2",
+        &format!("vetd_pictures_kept_bytes_total {}", sent["size"]),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing");
+    }
+    app.finish().await;
+}

@@ -24,6 +24,7 @@ use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
 use crate::pictures::{Pictures, Readers};
+use crate::readiness::Probed;
 use crate::receiving::expire_uploads;
 use crate::registry::{Registry, SessionKey};
 use crate::reply::{Ask, Render, Reply};
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) webhooks: Webhooks,
     webhook_targets: WebhookTargets,
     pub(crate) readers: Readers,
+    pub(crate) probed: Probed,
     pub(crate) retention: Progress,
     pub(crate) context: Arc<Context>,
     registry: Registry,
@@ -88,10 +90,10 @@ impl Engine {
         clock: Arc<dyn Clock>,
         config: EngineConfig,
     ) -> Result<Self, EngineError> {
-        let readers = Readers::new(config.check_threads)?;
         let access = Access::load(store.as_ref())?;
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
+        let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
         let checks =
             CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
                 .await?;
@@ -118,6 +120,7 @@ impl Engine {
                 webhooks,
                 webhook_targets: config.webhook_targets,
                 readers,
+                probed: Probed::default(),
                 retention: Progress::default(),
                 context,
                 registry,

@@ -23,6 +23,7 @@ mod idempotency;
 mod mailbox;
 mod meters;
 mod pictures;
+mod readiness;
 mod receiving;
 mod registry;
 mod reply;

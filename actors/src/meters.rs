@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
@@ -16,15 +17,20 @@ use prometheus_client::registry::{Registry, Unit};
 use vetd_model::breaker::BreakerState;
 use vetd_model::decide::CheckFinding;
 use vetd_model::delivery::{Attempt, Fault, Outcome};
+use vetd_model::media::MediaKind;
 use vetd_model::{EndpointId, EventId, Timestamp};
 
 use crate::clock::Clock;
+use crate::error::EngineError;
 
 /// One label with its value.
 type Label = [(&'static str, &'static str); 1];
 
 /// How attempts to deliver a webhook come out, as a label.
 const OUTCOMES: [&str; 4] = ["delivered", "rejected", "timeout", "unreachable"];
+
+/// What became of a picture that was sent, as a label.
+const TAKEN_IN: [&str; 3] = ["kept", "refused", "failed"];
 
 /// How each endpoint's lane stands.
 type Lanes = Arc<Mutex<BTreeMap<EndpointId, LaneReading>>>;
@@ -124,6 +130,9 @@ pub(crate) struct Meters {
     checks: Family<[(&'static str, &'static str); 2], Counter>,
     check_seconds: Family<Label, Histogram, fn() -> Histogram>,
     attempts: Family<Label, Counter>,
+    pictures: Family<[(&'static str, &'static str); 2], Counter>,
+    picture_seconds: Histogram,
+    picture_bytes: Counter,
     lanes: Lanes,
 }
 
@@ -132,6 +141,10 @@ impl Meters {
         let attempts = Family::<Label, Counter>::default();
         for outcome in OUTCOMES {
             drop(attempts.get_or_create(&[("outcome", outcome)]));
+        }
+        let pictures = Family::<[(&'static str, &'static str); 2], Counter>::default();
+        for (kind, outcome) in MediaKind::ALL.iter().flat_map(|kind| TAKEN_IN.map(|outcome| (kind, outcome))) {
+            drop(pictures.get_or_create(&[("kind", kind.as_str()), ("outcome", outcome)]));
         }
         Self {
             resident: Gauge::default(),
@@ -143,6 +156,9 @@ impl Meters {
             checks: Family::default(),
             check_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 10))),
             attempts,
+            pictures,
+            picture_seconds: Histogram::new(exponential_buckets(0.016, 2.0, 10)),
+            picture_bytes: Counter::default(),
             lanes: Lanes::default(),
         }
     }
@@ -166,6 +182,23 @@ impl Meters {
         );
         registry.register("checks", "Checks run, by type and by what they found", self.checks.clone());
         registry.register_with_unit("check", "How long a check runs", Unit::Seconds, self.check_seconds.clone());
+        registry.register(
+            "pictures",
+            "Pictures that were sent, by kind and by what became of them",
+            self.pictures.clone(),
+        );
+        registry.register_with_unit(
+            "picture_reading",
+            "How long a picture is decoded and read",
+            Unit::Seconds,
+            self.picture_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "pictures_kept",
+            "What was kept of pictures, before it was sealed",
+            Unit::Bytes,
+            self.picture_bytes.clone(),
+        );
         registry.register("webhook_attempts", "Attempts to deliver a webhook", self.attempts.clone());
         registry.register(
             "webhook_deliveries_exhausted",
@@ -194,6 +227,27 @@ impl Meters {
             Outcome::Failed(_) => unreachable,
         };
         self.attempts.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// A picture was sent: it is kept, or refused as what the sender must mend, or lost to a fault.
+    pub(crate) fn took_in(&self, kind: MediaKind, error: Option<&EngineError>) {
+        let [kept, refused, failed] = TAKEN_IN;
+        let outcome = match error {
+            None => kept,
+            Some(EngineError::Refused(_)) => refused,
+            Some(_) => failed,
+        };
+        self.pictures.get_or_create(&[("kind", kind.as_str()), ("outcome", outcome)]).inc();
+    }
+
+    /// A picture was decoded and read, whatever came of it.
+    pub(crate) fn read_picture(&self, took: Duration) {
+        self.picture_seconds.observe(took.as_secs_f64());
+    }
+
+    /// So many bytes of a picture are kept.
+    pub(crate) fn kept_picture(&self, bytes: u32) {
+        self.picture_bytes.inc_by(u64::from(bytes));
     }
 
     /// A check has run.

@@ -23,9 +23,11 @@ use vetd_model::{ErrorCode, MediaId, Realm, Refusal, Session, SessionId, Timesta
 use vetd_storage::media::{self, MediaError, MediaStore, ObjectName};
 use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::idempotency::Claim;
+use crate::meters::Meters;
 use crate::reply::{Ask, Render, Reply};
 
 /// How old an object must be before it is looked for in the record of its session: no upload takes
@@ -36,23 +38,28 @@ const UNCLAIMED: Duration = Duration::from_secs(86_400);
 pub(crate) struct Readers {
     reader: Arc<Reader>,
     places: Semaphore,
+    clock: Arc<dyn Clock>,
+    meters: Arc<Meters>,
     /// Specimens, each read once.
     specimens: Mutex<HashMap<&'static [u8], Arc<TakenIn>>>,
 }
 
 impl Readers {
     /// At most `threads` pictures are read at a time.
-    pub(crate) fn new(threads: usize) -> Result<Self, EngineError> {
+    pub(crate) fn new(threads: usize, clock: Arc<dyn Clock>, meters: Arc<Meters>) -> Result<Self, EngineError> {
         let reader = Reader::new().map_err(|error| EngineError::internal(error.to_string()))?;
-        Ok(Self { reader: Arc::new(reader), places: Semaphore::new(threads.max(1)), specimens: Mutex::default() })
+        let (reader, places) = (Arc::new(reader), Semaphore::new(threads.max(1)));
+        Ok(Self { reader, places, clock, meters, specimens: Mutex::default() })
     }
 
     /// Takes a picture in: what is kept of it, and what was read.
     async fn read(&self, kind: MediaKind, bytes: Bytes) -> Result<TakenIn, EngineError> {
         let place = self.places.acquire().await.map_err(|error| EngineError::unavailable(error.to_string()))?;
         let reader = Arc::clone(&self.reader);
+        let begun = self.clock.now();
         let read = tokio::task::spawn_blocking(move || reader.take_in(kind, &bytes)).await;
         drop(place);
+        self.meters.read_picture(self.clock.now().since(begun));
         match read {
             Ok(read) => Ok(read.map_err(unreadable)?),
             Err(error) => Err(EngineError::internal(format!("the reading of a picture: {error}"))),
@@ -100,6 +107,20 @@ impl Engine {
         claim: Option<Claim>,
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
+        let taken = self.take_in_uncounted(realm, id, kind, bytes, claim, render).await;
+        self.inner.context.meters.took_in(kind, taken.as_ref().err());
+        taken
+    }
+
+    async fn take_in_uncounted(
+        &self,
+        realm: Realm,
+        id: SessionId,
+        kind: MediaKind,
+        bytes: Bytes,
+        claim: Option<Claim>,
+        render: Render<Session>,
+    ) -> Result<Reply, EngineError> {
         let session = self.session(realm, id).await?.ok_or_else(not_found)?;
         may_attach(&session, kind, self.now())?;
         // What had arrived of another picture of its kind in parts.
@@ -107,7 +128,7 @@ impl Engine {
         let taken = self.inner.readers.read(kind, bytes).await?;
         let media = self.keep(&session, kind, &taken).await?;
         let kept = ObjectName { realm, session: id, media: media.id };
-        let attached = self.ask(realm, id, Ask::Attach(media), claim, render).await;
+        let attached = self.ask(realm, id, Ask::Attach(Box::new(media)), claim, render).await;
         if let Err(EngineError::Refused(_)) = attached {
             self.inner.context.pictures.discard(kept);
         }
@@ -130,6 +151,7 @@ impl Engine {
         let Some(personal) = &session.personal else { return Err(not_found()) };
         let sealed = media::seal(&personal.secret, &name, &taken.jpeg).map_err(unavailable)?;
         self.inner.context.pictures.store.put(&name, Bytes::from(sealed)).await.map_err(unavailable)?;
+        self.inner.context.meters.kept_picture(media.size);
         Ok(media)
     }
 
@@ -238,6 +260,7 @@ fn unreadable(error: PictureError) -> Refusal {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn unavailable(error: MediaError) -> EngineError {
     match error {
         MediaError::Damaged(_) | MediaError::UnknownVersion { .. } => EngineError::internal(error.to_string()),

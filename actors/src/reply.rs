@@ -18,7 +18,7 @@ pub enum Ask {
     /// A fresh token is wanted: changes nothing, but needs a session that has not ended.
     Renew,
     /// A picture was taken in and is kept.
-    Attach(Media),
+    Attach(Box<Media>),
     /// The person submits a step; the body is validated against the session's own flow.
     Submit {
         /// Which step.

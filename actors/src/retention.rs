@@ -22,7 +22,9 @@ const OLDEST: SessionId = SessionId::from_bytes([0; 16]);
 /// Up to which session nothing is left to do, so that what was erased is not looked at each time. Lost
 /// at an end of the process, and worth nothing once a policy changes.
 #[derive(Default)]
-pub(crate) struct Progress(Mutex<HashMap<Realm, (RetentionPolicy, HashMap<(DataKind, Status), SessionId>)>>);
+pub(crate) struct Progress(Mutex<HashMap<Realm, (RetentionPolicy, Places)>>);
+
+type Places = HashMap<(DataKind, Status), SessionId>;
 
 impl Progress {
     fn begin(&self, realm: Realm, policy: RetentionPolicy, of: (DataKind, Status)) -> SessionId {

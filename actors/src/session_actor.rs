@@ -292,7 +292,7 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
             let check = |session: &Session| run_checks(session, context.store.as_ref(), &|| at);
             simulate(session, &actions, &pictures, at, &check)
         }
-        Ask::Attach(media) => decide(session, Command::Attach(media), at),
+        Ask::Attach(media) => decide(session, Command::Attach(*media), at),
         Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
         Ask::Redact { .. } => decide(session, Command::Redact, at),
         Ask::ForgetMedia => decide(session, Command::ForgetMedia, at),

@@ -15,8 +15,7 @@ use super::finding::{Finding, Level, as_json, as_text};
 use crate::admin::Client;
 use crate::config::{self, CommonFlags, Settings};
 use crate::failure::Failure;
-use crate::host;
-use crate::out;
+use crate::{host, out, serve};
 
 /// Descriptors that are no connections: the store's files, sockets of webhooks, the listeners.
 const OTHER_FILES: u64 = 256;
@@ -196,9 +195,23 @@ async fn of_the_folder(settings: &Settings) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::problem("store", error.to_string(), "run `vetd audit`, restore a backup")),
     }
+    findings.push(of_the_pictures(settings).await);
     // It is closed by and by; who starts a server next must find the folder free.
     let _ = store.close().await;
     findings
+}
+
+/// Whether pictures can be kept: one is written, read and deleted.
+async fn of_the_pictures(settings: &Settings) -> Finding {
+    let advice = "see to the folder or the bucket, and to the settings that begin with media";
+    let probed = match serve::store::pictures(settings) {
+        Ok(pictures) => pictures.probe().await.map_err(|error| error.to_string()),
+        Err(failure) => Err(failure.message),
+    };
+    match probed {
+        Ok(()) => Finding::ok("pictures", "they can be kept"),
+        Err(why) => Finding::problem("pictures", format!("they cannot be kept: {why}"), advice),
+    }
 }
 
 /// How many workspaces are open for live mode, and when the newest session was made.

@@ -6,6 +6,7 @@ mod backup;
 mod completions;
 mod config;
 mod doctor;
+mod erasure;
 mod finding;
 mod init;
 mod key;
@@ -32,9 +33,9 @@ use crate::out;
 use crate::serve;
 
 /// What each exit code means.
-const EXIT_CODES: [(u8, &str); 9] = [
+const EXIT_CODES: [(u8, &str); 10] = [
     (0, "all is well"),
-    (1, "any other failure; `audit` found damage, `doctor` found a problem"),
+    (1, "any other failure; `audit` found damage, `doctor` a problem, `erasure` something that is left"),
     (2, "wrong command line"),
     (3, "settings that cannot be used"),
     (
@@ -45,6 +46,7 @@ const EXIT_CODES: [(u8, &str); 9] = [
     (6, "the store failed while the server ran"),
     (7, "no server runs on the data folder, or it does not answer"),
     (8, "the running server refused: what was named does not exist, or is not allowed"),
+    (erasure::HELD_BY_BACKUP, "a backup still holds the key of data that were to be erased"),
 ];
 
 /// Shown under `--help`.
@@ -103,6 +105,8 @@ enum Command {
     Session(session::SessionArgs),
     /// What people and the system did with a person's data
     AuditLog(audit_log::AuditLogArgs),
+    /// Show that what was redacted can no longer be read
+    Erasure(erasure::ErasureArgs),
     /// Print a script that completes this command line in a shell
     Completions(completions::CompletionsArgs),
     /// Print the reference page of the command line (docs/cli.md)
@@ -126,6 +130,7 @@ impl Command {
             Self::Template(args) => args.server.json,
             Self::Session(args) => args.server.json,
             Self::AuditLog(args) => args.server.json,
+            Self::Erasure(args) => args.server.json,
         }
     }
 
@@ -144,6 +149,7 @@ impl Command {
             Self::Template(args) => template::run(args).await,
             Self::Session(args) => session::run(args).await,
             Self::AuditLog(args) => audit_log::run(args).await,
+            Self::Erasure(args) => erasure::run(args).await,
             Self::Completions(args) => completions::run(&args),
             Self::Reference => out::say(reference_page().trim_end()).map(|()| ExitCode::SUCCESS),
         }
@@ -195,7 +201,7 @@ mod tests {
         let kinds =
             [Kind::Other, Kind::Configuration, Kind::Store, Kind::Listen, Kind::Fatal, Kind::NoServer, Kind::Refused];
         let listed: Vec<u8> = EXIT_CODES.iter().map(|(code, _)| *code).collect();
-        assert_eq!(listed, (0..=8).collect::<Vec<u8>>());
+        assert_eq!(listed, (0..=9).collect::<Vec<u8>>());
         // 0 is success and 2 is clap's own.
         assert_eq!(kinds.map(Kind::code), [1, 3, 4, 5, 6, 7, 8]);
     }

@@ -23,6 +23,8 @@ configuration file, like every setting ([configuration.md](configuration.md)).
 ([errors.md](errors.md)) if it refused. What people read goes to standard error where standard output
 holds what scripts want: `KEY=$(vetd key create --name ci)`.
 
+`audit`, `erasure` and `restore` open a data folder themselves, which no server may use meanwhile.
+
 What a person has typed and the tokens of sessions are shown by no command.
 ";
 

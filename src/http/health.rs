@@ -23,7 +23,7 @@ pub(super) async fn alive() -> Answer {
     reply::ok(&json!({ "status": "alive" }))
 }
 
-/// The store takes writes, and the server is not about to end
+/// The store takes writes, pictures can be kept, and the server is not about to end
 #[utoipa::path(
     get, path = "/readyz", operation_id = "get_readiness", tag = "Server",
     responses((
@@ -36,7 +36,7 @@ pub(super) async fn ready(State(front): State<Shared>) -> Answer {
     if !front.settings.open.load(Ordering::Relaxed) {
         return Err(Problem::unavailable("the server is about to end".to_owned(), 5));
     }
-    match front.engine.health() {
+    match front.engine.readiness().await {
         Ok(()) => reply::ok(&json!({ "status": "ready" })),
         Err(EngineError::Unavailable { for_the_log, retry_after }) => {
             Err(Problem::unavailable(for_the_log, retry_after))

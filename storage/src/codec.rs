@@ -38,6 +38,11 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Damaged> {
     if length == bytes.len() { Ok(body) } else { Err(Damaged) }
 }
 
+/// Reads a body from the beginning of `bytes`; whatever follows it is not looked at.
+pub(crate) fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Damaged> {
+    bincode::serde::decode_from_slice(bytes, CONFIG).map(|(body, _)| body).map_err(|_| Damaged)
+}
+
 /// Splits a fixed-size piece off the front.
 pub(crate) fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), Damaged> {
     let (piece, rest) = bytes.split_first_chunk::<N>().ok_or(Damaged)?;

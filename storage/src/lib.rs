@@ -15,6 +15,7 @@ mod backup;
 mod codec;
 mod deliveries;
 mod disk;
+mod erasure;
 mod flows;
 mod group;
 mod keyring;
@@ -45,8 +46,10 @@ pub use api::{
 };
 pub use audit::{AuditReport, audit};
 pub use backup::{
-    BackupError, BackupFolder, FileFacts, Files, Manifest, Origin, RestoreOptions, RestoreStep, Restored, restore,
+    BackupError, BackupFolder, BackupTrace, FileFacts, Files, Manifest, Origin, RestoreOptions, RestoreStep, Restored,
+    erase_in_backup, restore, trace_in_backup,
 };
+pub use erasure::{ErasureFinding, ErasureReport, verify_erasure};
 pub use open::{OpenError, StoreOptions};
 pub use query::{AuditQuery, Cursor, DeliveryQuery, Page, SessionQuery, StatusFilter, Towards};
 pub use shared::{FatalHook, SpaceProbe, WriteFault, WriteStage};

@@ -63,7 +63,7 @@ impl Shared {
         Ok((session, Handle { revision, slot, entry }))
     }
 
-    fn secret(&self, realm: Realm, id: SessionId, slot: u32) -> Result<SessionSecret, Fault> {
+    pub(crate) fn secret(&self, realm: Realm, id: SessionId, slot: u32) -> Result<SessionSecret, Fault> {
         let wrapped =
             self.slots.read(slot).map_err(|error| StoreError::Unavailable(format!("the key file: {error}")))?;
         match wrapped {

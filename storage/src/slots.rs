@@ -18,7 +18,7 @@ pub(crate) const KEY_FILE: &str = "keys";
 /// A wrapped secret, in bytes.
 pub(crate) const WRAPPED: usize = OVERHEAD + 32;
 /// A slot, in bytes: its state, seven bytes unused, the wrapped secret.
-const SLOT: usize = 80;
+pub(crate) const SLOT: usize = 80;
 const OFFSET: usize = SLOT - WRAPPED;
 /// The file grows by this many slots at a time.
 const CHUNK: u64 = 4096;
@@ -161,6 +161,16 @@ impl SlotFile {
             self.capacity.store(capacity + CHUNK, Ordering::Release);
         }
     }
+}
+
+/// True if bytes begin as a slot in use does: its state, then the bytes that are unused.
+pub(crate) fn begins_slot(bytes: &[u8]) -> bool {
+    bytes.get(..OFFSET) == Some(&[USED, 0, 0, 0, 0, 0, 0, 0])
+}
+
+/// The wrapped secret that stands in a slot, whatever its state says; `None` if there are only zeros.
+pub(crate) fn secret_in(slot: &[u8]) -> Option<&[u8]> {
+    slot.get(OFFSET..SLOT).filter(|secret| secret.iter().any(|byte| *byte != 0))
 }
 
 /// True if the file holds, or once held, a secret, or is something else than a key file: if it

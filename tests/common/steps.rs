@@ -79,6 +79,14 @@ impl TestApp {
         self.iframe(session, "load", json!({})).await.expect(StatusCode::OK)
     }
 
+    /// Sends the picture of a specimen passport as one of this kind.
+    pub async fn send_picture(&self, session: &Value, kind: &str) -> Value {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/checks/specimen-pictures/passport.jpg");
+        let body = std::fs::read(file).unwrap();
+        let request = request(text(&session["sdk_token"]), "PUT", &format!("/iframe/api/media/{kind}"), body);
+        self.send(request).await.expect(StatusCode::OK)
+    }
+
     /// Submits a step that is accepted.
     pub async fn submit(&self, session: &Value, step: &str, body: Value) -> Value {
         self.iframe(session, &format!("steps/{step}"), body).await.expect(StatusCode::OK)

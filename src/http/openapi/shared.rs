@@ -135,9 +135,10 @@ fn complete_operation(operation: &mut Value, gate: Gate, changes: bool, answers:
             parameter["allowEmptyValue"] = json!(true);
         }
     }
-    let json = operation.get_mut("requestBody").and_then(|body| body.pointer_mut("/content/application~1json/schema"));
-    if let Some(schema) = json {
-        forbid_null(schema);
+    if let Some(body) = operation.get_mut("requestBody") {
+        for (_, content) in entries(&mut body["content"]) {
+            forbid_null(&mut content["schema"]);
+        }
     }
     let mut headers = Map::new();
     headers.insert("KYC-Request-Id".to_owned(), json!({ "$ref": "#/components/headers/KYC-Request-Id" }));

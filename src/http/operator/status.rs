@@ -32,7 +32,7 @@ pub struct Facts {
 }
 
 pub(super) async fn get(State(front): State<Shared>, Extension(facts): Extension<Arc<Facts>>, _: NoParams) -> Answer {
-    let ready = match front.engine.health() {
+    let ready = match front.engine.readiness().await {
         Ok(()) => None,
         Err(EngineError::Unavailable { for_the_log, .. }) => Some(for_the_log),
         Err(error) => Some(error.to_string()),

@@ -15,6 +15,7 @@
 //! the tree, sealed as they are there; the master key is not among them. `docs/backup.md`
 //! describes the format.
 
+mod erase;
 mod folder;
 mod frame;
 mod manifest;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use crate::api::StoreError;
 use crate::open::OpenError;
 
+pub use erase::{BackupTrace, erase_in_backup, trace_in_backup};
 pub use folder::BackupFolder;
 pub use manifest::{FileFacts, Files, Manifest, Origin};
 pub(crate) use restore::PARTIAL;

@@ -109,13 +109,13 @@ fn audited(dir: &Path, options: &RestoreOptions) -> Result<AuditReport, BackupEr
 }
 
 /// A backup that is read.
-struct Backup {
+pub(super) struct Backup {
     folder: PathBuf,
     manifest: Manifest,
 }
 
 impl Backup {
-    fn open(folder: &Path) -> Result<Self, BackupError> {
+    pub(super) fn open(folder: &Path) -> Result<Self, BackupError> {
         let path = folder.join(MANIFEST_FILE);
         let file = File::open(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => BackupError::Absent(folder.to_owned()),
@@ -135,14 +135,14 @@ impl Backup {
         Ok(Self { folder: folder.to_owned(), manifest })
     }
 
-    fn check_key(&self, text: &str) -> Result<(), BackupError> {
+    pub(super) fn check_key(&self, text: &str) -> Result<(), BackupError> {
         let keyring = Keyring::new(&*given_key(text, "the master key that was given")?);
         let is_right = hex(&keyring.check()) == self.manifest.origin.key_check;
         if is_right { Ok(()) } else { Err(OpenError::WrongMasterKey.into()) }
     }
 
     /// Reads every file once, before anything is made of it.
-    fn check_files(&self, each: &mut dyn FnMut(RestoreStep)) -> Result<(), BackupError> {
+    pub(super) fn check_files(&self, each: &mut dyn FnMut(RestoreStep)) -> Result<(), BackupError> {
         let Files { tree, keys } = &self.manifest.files;
         let (mut bytes, of) = (0, tree.bytes + keys.bytes);
         for (name, facts) in [(TREE_FILE, tree), (KEY_FILE, keys)] {
@@ -217,7 +217,10 @@ fn make_durable(tree: &Db, dir: &Path) -> Result<(), BackupError> {
 }
 
 /// Reads a file from its beginning to its end.
-fn in_pieces(path: &Path, mut each: impl FnMut(&[u8]) -> Result<(), BackupError>) -> Result<(), BackupError> {
+pub(super) fn in_pieces(
+    path: &Path,
+    mut each: impl FnMut(&[u8]) -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
     let mut file = BufReader::new(File::open(path).map_err(BackupError::io("reading", path))?);
     let mut piece = vec![0; PIECE];
     loop {

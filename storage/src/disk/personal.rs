@@ -106,6 +106,11 @@ pub(crate) struct Opened {
     pub details: Vec<Details>,
 }
 
+/// What a session's secret seals the personal part of its record with.
+pub(crate) fn seal_of(secret: &SessionSecret) -> Seal {
+    Seal::new(&secret.derive(LABEL, 0))
+}
+
 /// Seals everything but the secret itself.
 pub(crate) fn seal(session: &Session, personal: &Personal) -> Result<Blob, StoreError> {
     let disk = PersonalV1 {
@@ -122,13 +127,12 @@ pub(crate) fn seal(session: &Session, personal: &Personal) -> Result<Blob, Store
         review_reason: personal.review_reason.as_deref().map(Cow::Borrowed),
     };
     let plain = Zeroizing::new(codec::encode(&[VERSION_2], &(disk, evidence))?);
-    let seal = Seal::new(&personal.secret.derive(LABEL, 0));
-    Ok(Blob(seal.close(&plain, &bound(session.realm, session.id))?))
+    Ok(Blob(seal_of(&personal.secret).close(&plain, &bound(session.realm, session.id))?))
 }
 
 /// Opens what [`seal`] made.
 pub(crate) fn open(realm: Realm, id: SessionId, secret: SessionSecret, sealed: &Blob) -> Result<Opened, Damaged> {
-    let plain = Seal::new(&secret.derive(LABEL, 0)).open(&sealed.0, &bound(realm, id))?;
+    let plain = seal_of(&secret).open(&sealed.0, &bound(realm, id))?;
     let ([version], body) = codec::take::<1>(&plain)?;
     let (disk, evidence): (PersonalV1<'static>, EvidenceV2<'static>) = match version {
         VERSION_1 => (codec::decode(body)?, EvidenceV2::default()),

@@ -150,15 +150,31 @@ pub(crate) struct SessionRecord {
 
 impl SessionRecord {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        Self::read(bytes, true)
+    }
+
+    /// Of bytes that go on behind the record.
+    pub(crate) fn decode_first(bytes: &[u8]) -> Result<Self, Damaged> {
+        Self::read(bytes, false)
+    }
+
+    fn read(bytes: &[u8], ends_here: bool) -> Result<Self, Damaged> {
         let (version, revision, rest) = split_revisioned(bytes)?;
         let (slot, body) = take::<4>(rest)?;
         let slot = u32::from_be_bytes(slot);
         let (body, decision) = match version {
-            VERSION_1 => (codec::decode(body)?, DecisionV2::default()),
-            VERSION_2 => codec::decode(body)?,
+            VERSION_1 if ends_here => (codec::decode(body)?, DecisionV2::default()),
+            VERSION_1 => (codec::decode_first(body)?, DecisionV2::default()),
+            VERSION_2 if ends_here => codec::decode(body)?,
+            VERSION_2 => codec::decode_first(body)?,
             _ => return Err(Damaged),
         };
         Ok(Self { revision, slot: (slot != 0).then_some(slot), body, decision })
+    }
+
+    /// When the person's data were erased.
+    pub(crate) fn redacted_at(&self) -> Option<Timestamp> {
+        self.decision.redaction.as_ref().map(|redaction| Timestamp::from_millis(redaction.at))
     }
 
     pub(crate) const fn flow(&self) -> FlowDigest {
