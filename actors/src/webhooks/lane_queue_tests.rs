@@ -104,7 +104,6 @@ fn event(number: u8, id: EventId) -> Arc<Logged> {
             updated: Timestamp::from_seconds(1_000_000),
             decided_at: None,
             expires_at: Timestamp::from_seconds(1_000_000),
-            sequence: 1,
         },
     }))
 }
