@@ -408,3 +408,51 @@ async fn until_async(app: &TestApp, holds: impl AsyncFn() -> bool) {
     };
     assert!(tokio::time::timeout(Duration::from_secs(20), patient).await.is_ok(), "it never came to this");
 }
+
+#[tokio::test]
+async fn what_an_earlier_attempt_left_behind_is_no_evidence() {
+    let app = TestApp::start().await;
+    app.published("passports", flow("retry")).await;
+    let session = app.create(json!({ "template_slug": "passports" })).await;
+    app.load(&session).await;
+    app.enter(&session, typed("Lindqvist")).await;
+    put(&app, &session, "document_front", no_document()).await.expect(StatusCode::OK);
+    let back = Specimen::card_back(&astrid()).photo(11, Setting::Normal).jpeg;
+    put(&app, &session, "document_back", back).await.expect(StatusCode::OK);
+    app.submit(&session, "document_upload", json!({ "document": "id_card", "country": "NO" })).await;
+    let asked = app.await_status(&session, "requires_input").await;
+    assert_eq!(asked["last_error"]["code"], "issuing_country_mismatch", "the back was read");
+
+    app.enter(&session, typed("Lindqvist")).await;
+    put(&app, &session, "document_front", no_document()).await.expect(StatusCode::OK);
+    app.submit(&session, "document_upload", json!({ "document": "passport", "country": "SE" })).await;
+    app.await_status(&session, "failed").await;
+    let detail = detail(&app, &session).await;
+    assert_eq!(check(&detail, "document_mrz")["code"], "mrz_not_found", "the card's back is none of the passport's");
+    assert!(detail["fields"].get("document_number").is_none(), "{detail}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_review_that_comes_late_is_no_way_around_retention() {
+    let app = TestApp::start().await;
+    let rules = json!({ "retention": { "personal": { "completed": 1 } } });
+    app.call("PATCH", "/v1/workspace", rules).await.expect(StatusCode::OK);
+    let walk = async |outcome: &str| {
+        let session = app.create(json!({ "test_outcome": outcome, "metadata": { "customer": "anna" } })).await;
+        app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
+        app.clock.advance(Duration::from_secs(60));
+        session
+    };
+    let (doubtful, plain) = (walk("requires_review").await, walk("completed").await);
+    let is_erased = async |session: &Value| detail(&app, session).await["redacted_at"] != Value::Null;
+    app.clock.advance(Duration::from_secs(30 * 3_600));
+    until_async(&app, async || is_erased(&plain).await).await;
+    assert!(!is_erased(&doubtful).await, "a doubtful case has no rule");
+
+    let path = format!("/v1/verifications/{}/review", text(&doubtful["verification_id"]));
+    app.post(&path, json!({ "decision": "approved" })).await.expect(StatusCode::OK);
+    app.clock.advance(Duration::from_secs(2 * 86_400));
+    until_async(&app, async || is_erased(&doubtful).await).await;
+    app.finish().await;
+}

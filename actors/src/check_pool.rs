@@ -9,6 +9,9 @@ use vetd_checks::Evidence;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::decide::CheckFinding;
 use vetd_model::field::{Fields, document_of};
+use vetd_model::media::Media;
+use vetd_model::session::Personal;
+use vetd_model::submission::Submission;
 use vetd_model::{Session, Timestamp};
 use vetd_storage::Store;
 
@@ -143,8 +146,9 @@ pub(crate) fn run_checks(
     now: &dyn Fn() -> Timestamp,
 ) -> (Vec<CheckFinding>, Fields) {
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
-    let (submissions, media) = (&personal.submissions, personal.media.as_slice());
-    let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before: false, at: session.updated };
+    let media = pictures_of(session, personal);
+    let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
+    let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before, at: session.updated };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
     evidence.used_before = is_used_before(session, store, &fields);
     let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {
@@ -162,16 +166,25 @@ pub(crate) fn run_checks(
     (findings, fields)
 }
 
-/// True if another verification of the workspace and mode has used the document.
-fn is_used_before(session: &Session, store: &dyn Store, fields: &Fields) -> bool {
+/// The pictures that were asked for and taken in this attempt: what an earlier one left behind is no
+/// evidence.
+fn pictures_of(session: &Session, personal: &Personal) -> Vec<Media> {
+    let wanted: Vec<_> = personal.submissions.values().flat_map(Submission::pictures).collect();
+    let is_of_run = |media: &&Media| media.attempt + 1 == session.attempts && wanted.contains(&&media.kind);
+    personal.media.iter().filter(is_of_run).cloned().collect()
+}
+
+/// Whether another verification of the workspace and mode has used the document; `None` if nobody can
+/// tell for the moment.
+fn is_used_before(session: &Session, store: &dyn Store, fields: &Fields) -> Option<bool> {
     let asked = session.flow.checks().iter().any(|spec| spec.kind == CheckKind::DuplicateDocument);
-    let Some((issuer, number)) = document_of(fields).filter(|_| asked) else { return false };
+    let Some((issuer, number)) = document_of(fields).filter(|_| asked) else { return Some(false) };
     // Two, since one of them may be the session itself.
     match store.sessions_of_document(session.realm, issuer, number, 2) {
-        Ok(found) => found.iter().any(|id| *id != session.id),
+        Ok(found) => Some(found.iter().any(|id| *id != session.id)),
         Err(error) => {
             tracing::warn!(%error, session = %session.id, "could not look for other uses of a document");
-            false
+            None
         }
     }
 }

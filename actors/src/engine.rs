@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) readers: Readers,
     pub(crate) probed: Probed,
     pub(crate) retention: Progress,
+    pub(crate) pictures_swept: Mutex<Option<Timestamp>>,
     pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -122,6 +124,7 @@ impl Engine {
                 readers,
                 probed: Probed::default(),
                 retention: Progress::default(),
+                pictures_swept: Mutex::default(),
                 context,
                 registry,
                 root,

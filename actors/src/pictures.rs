@@ -1,7 +1,7 @@
 //! Pictures: taken in, read, sealed and kept before the session's record names them; shown while it
 //! does; deleted once it no longer does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use vetd_model::simulate::Action;
 use vetd_model::specimen;
 use vetd_model::submission::Submission;
 use vetd_model::{ErrorCode, MediaId, Realm, Refusal, Session, SessionId, Timestamp};
+use vetd_storage::StoreError;
 use vetd_storage::media::{self, MediaError, MediaStore, ObjectName};
 use zeroize::Zeroizing;
 
@@ -40,8 +41,22 @@ pub(crate) struct Readers {
     places: Semaphore,
     clock: Arc<dyn Clock>,
     meters: Arc<Meters>,
+    /// The sessions that have a picture read, so that nobody takes all places.
+    under_way: Mutex<HashSet<SessionId>>,
     /// Specimens, each read once.
     specimens: Mutex<HashMap<&'static [u8], Arc<TakenIn>>>,
+}
+
+/// A session's turn; gives it back whatever becomes of the reading.
+struct Turn<'a> {
+    readers: &'a Readers,
+    session: SessionId,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.readers.under_way.lock().remove(&self.session);
+    }
 }
 
 impl Readers {
@@ -49,7 +64,16 @@ impl Readers {
     pub(crate) fn new(threads: usize, clock: Arc<dyn Clock>, meters: Arc<Meters>) -> Result<Self, EngineError> {
         let reader = Reader::new().map_err(|error| EngineError::internal(error.to_string()))?;
         let (reader, places) = (Arc::new(reader), Semaphore::new(threads.max(1)));
-        Ok(Self { reader, places, clock, meters, specimens: Mutex::default() })
+        Ok(Self { reader, places, clock, meters, under_way: Mutex::default(), specimens: Mutex::default() })
+    }
+
+    /// One picture of a session at a time.
+    fn turn(&self, session: SessionId) -> Result<Turn<'_>, EngineError> {
+        if self.under_way.lock().insert(session) {
+            return Ok(Turn { readers: self, session });
+        }
+        let message = "Another picture of this session is being read; send the next one once it is answered.";
+        Err(EngineError::refused(ErrorCode::InvalidState, message))
     }
 
     /// Takes a picture in: what is kept of it, and what was read.
@@ -125,7 +149,9 @@ impl Engine {
         may_attach(&session, kind, self.now())?;
         // What had arrived of another picture of its kind in parts.
         self.inner.context.receiving.forget(id, kind);
+        let turn = self.inner.readers.turn(id)?;
         let taken = self.inner.readers.read(kind, bytes).await?;
+        drop(turn);
         let media = self.keep(&session, kind, &taken).await?;
         let kept = ObjectName { realm, session: id, media: media.id };
         let attached = self.ask(realm, id, Ask::Attach(Box::new(media)), claim, render).await;
@@ -167,7 +193,13 @@ impl Engine {
         let name = ObjectName { realm, session: id, media: media.id };
         let sealed = self.inner.context.pictures.store.get(&name).await.map_err(unavailable)?;
         let Some(sealed) = sealed else {
-            return Err(EngineError::internal(format!("the picture {name} is on record and not there")));
+            // Erased or replaced since the record was read; otherwise it is lost.
+            let session = self.session(realm, id).await?;
+            let personal = session.as_ref().and_then(|session| session.personal.as_ref());
+            if personal.is_some_and(|personal| personal.media.iter().any(|known| known.id == media.id)) {
+                return Err(EngineError::internal(format!("the picture {name} is on record and not there")));
+            }
+            return Ok(None);
         };
         let entry = self.audit_entry(Actor::Link, AuditAction::MediaViewed);
         self.note(realm, &entry.about(id.verification()).about_media(media.id)).await?;
@@ -203,8 +235,15 @@ impl Engine {
         }
         let kept: Vec<_> = pictures.iter().map(|media| ObjectName { realm, session: id, media: media.id }).collect();
         let done = self.ask(realm, id, Ask::Simulate(actions, pictures), claim, render).await;
-        if let Err(EngineError::Refused(_)) = done {
-            kept.into_iter().for_each(|name| self.inner.context.pictures.discard(name));
+        // Those that no step wanted go again; after an error whose outcome is open the sweep looks.
+        if matches!(done, Ok(_) | Err(EngineError::Refused(_))) && !kept.is_empty() {
+            let session = self.session(realm, id).await?;
+            let personal = session.as_ref().and_then(|session| session.personal.as_ref());
+            let is_named = |name: &ObjectName| {
+                personal.is_some_and(|personal| personal.media.iter().any(|media| media.id == name.media))
+            };
+            let unnamed = kept.into_iter().filter(|name| !is_named(name));
+            unnamed.for_each(|name| self.inner.context.pictures.discard(name));
         }
         done
     }
@@ -230,15 +269,28 @@ impl Pictures {
 }
 
 impl Inner {
-    /// Deletes every picture of more than a day that its session's record does not name.
+    /// Deletes every picture of more than a day that its session's record does not name; once a day,
+    /// since it goes through all of them.
     pub(crate) async fn sweep_pictures(&self, now: Timestamp) -> Result<usize, EngineError> {
+        {
+            let mut swept = self.pictures_swept.lock();
+            if swept.is_some_and(|at| now < at.after(UNCLAIMED)) {
+                return Ok(0);
+            }
+            *swept = Some(now);
+        }
         let pictures = &self.context.pictures.store;
         let before = Timestamp::from_millis(now.millis().saturating_sub(UNCLAIMED.as_millis() as u64));
         let mut found = pictures.list(before);
         let mut deleted = 0;
         while let Some(object) = found.next().await {
             let name = object.map_err(unavailable)?.name;
-            let session = self.store.session(name.realm, name.session).await?;
+            let session = match self.store.session(name.realm, name.session).await {
+                Ok(session) => session,
+                Err(error @ StoreError::Unavailable(_)) => return Err(error.into()),
+                // Nobody can tell whether the record names it.
+                Err(_) => continue,
+            };
             let personal = session.as_ref().and_then(|(session, _)| session.personal.as_ref());
             if personal.is_some_and(|personal| personal.media.iter().any(|media| media.id == name.media)) {
                 continue;

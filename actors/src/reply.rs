@@ -41,11 +41,14 @@ pub enum Ask {
     Redact {
         /// By whom.
         by: Actor,
-        /// True if a rule of retention says so.
-        by_rule: bool,
+        /// If a rule of retention says so: the sequence of the last event by which it was judged.
+        by_rule: Option<u32>,
     },
     /// A rule of retention says that the pictures are to be deleted.
-    ForgetMedia,
+    ForgetMedia {
+        /// The sequence of the last event by which it was judged.
+        seen: u32,
+    },
 }
 
 impl Ask {
@@ -53,9 +56,9 @@ impl Ask {
     pub(crate) const fn audited(&self) -> Option<(Actor, AuditAction)> {
         match self {
             Self::Review { by, .. } => Some((Actor::ApiKey(*by), AuditAction::VerificationReviewed)),
-            Self::Redact { by, by_rule: false } => Some((*by, AuditAction::VerificationRedacted)),
-            Self::Redact { by, by_rule: true } => Some((*by, AuditAction::RetentionApplied)),
-            Self::ForgetMedia => Some((Actor::System, AuditAction::MediaDeleted)),
+            Self::Redact { by, by_rule: None } => Some((*by, AuditAction::VerificationRedacted)),
+            Self::Redact { by, by_rule: Some(_) } => Some((*by, AuditAction::RetentionApplied)),
+            Self::ForgetMedia { .. } => Some((Actor::System, AuditAction::MediaDeleted)),
             _ => None,
         }
     }
@@ -71,7 +74,7 @@ impl Ask {
             Self::Attach(_) => "attach",
             Self::Review { .. } => "review",
             Self::Redact { .. } => "redact",
-            Self::ForgetMedia => "forget_media",
+            Self::ForgetMedia { .. } => "forget_media",
         }
     }
 }

@@ -294,8 +294,11 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         }
         Ask::Attach(media) => decide(session, Command::Attach(*media), at),
         Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
+        Ask::Redact { by_rule: Some(seen), .. } | Ask::ForgetMedia { seen } if seen != session.chain.sequence => {
+            Err(Refusal::new(ErrorCode::InvalidState, "The verification has changed since it was judged."))
+        }
         Ask::Redact { .. } => decide(session, Command::Redact, at),
-        Ask::ForgetMedia => decide(session, Command::ForgetMedia, at),
+        Ask::ForgetMedia { .. } => decide(session, Command::ForgetMedia, at),
         Ask::Submit { step, body } => {
             // That the session has ended comes before what is wrong with the body.
             let ended = session.status().is_terminal() || session.is_overdue(at);

@@ -152,13 +152,15 @@ fn are_plausible(document: &Document, today: Date) -> bool {
 }
 
 /// `duplicate_document`: whether the document was used for another verification of the workspace and
-/// mode. Codes: `document_used_before` (failed); `document_unread` (skipped).
+/// mode. Codes: `document_used_before` (failed); `check_error` (needs review); `document_unread`
+/// (skipped).
 pub(crate) fn duplicate(evidence: &Evidence<'_>, document: Option<&Document>) -> Finding {
     if !document.is_some_and(Document::is_read) {
         return unread();
     }
-    if evidence.used_before {
-        return Finding::failed("document_used_before", "Another verification has used the document.");
+    match evidence.used_before {
+        Some(false) => Finding::passed(),
+        Some(true) => Finding::failed("document_used_before", "Another verification has used the document."),
+        None => Finding::needs_review("check_error", "The check could not be carried out."),
     }
-    Finding::passed()
 }

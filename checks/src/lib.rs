@@ -44,8 +44,9 @@ pub struct Evidence<'a> {
     pub submissions: &'a BTreeMap<StepKind, Submission>,
     /// The pictures, and what was read of them.
     pub media: &'a [Media],
-    /// True if another verification of the workspace and mode has used the document.
-    pub used_before: bool,
+    /// Whether another verification of the workspace and mode has used the document; `None` if nobody
+    /// can tell.
+    pub used_before: Option<bool>,
     /// When the run began: what "today" means.
     pub at: Timestamp,
 }
@@ -129,7 +130,7 @@ pub(crate) mod tests {
         let submissions = BTreeMap::from([(StepKind::DataEntry, Submission::DataEntry { fields })]);
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before: false, at };
+        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before: Some(false), at };
         run(&flow.checks()[0], &evidence)
     }
 }

@@ -212,13 +212,13 @@ fn finish(mut decoder: impl ImageDecoder, limits: Limits) -> Result<Picture, Pic
     decoder.set_limits(limits)?;
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
-    let pixels = if image.color().has_alpha() { on_white(&image) } else { image.into_rgb8() };
+    let pixels = if image.color().has_alpha() { on_white(image) } else { image.into_rgb8() };
     Ok(Picture { pixels })
 }
 
 /// Puts a picture with transparent parts on white paper, as viewers show it.
-fn on_white(image: &DynamicImage) -> RgbImage {
-    let image = image.to_rgba8();
+fn on_white(image: DynamicImage) -> RgbImage {
+    let image = image.into_rgba8();
     let mut flat = RgbImage::new(image.width(), image.height());
     for (to, from) in flat.pixels_mut().zip(image.pixels()) {
         let [red, green, blue, alpha] = from.0.map(u32::from);
@@ -230,22 +230,39 @@ fn on_white(image: &DynamicImage) -> RgbImage {
 /// Refuses a JPEG that ends before its picture does, which the decoder would fill up with grey,
 /// and one with so many scans that decoding it would take minutes.
 fn judge_scans(bytes: &[u8], (width, height): (u32, u32)) -> Result<(), PictureError> {
-    let marker = |second: u8| {
-        let found = bytes.windows(2).enumerate().filter(move |(_, pair)| *pair == [0xff, second]);
-        found.map(|(at, _)| at)
-    };
-    // In a scan's data 0xff is always followed by 0x00 or a restart marker, so what is counted
-    // besides scans is at most those of a thumbnail.
-    let (scans, last) = marker(0xda).fold((0_u64, None), |(count, _), at| (count + 1, Some(at)));
-    let last = last.ok_or(PictureError::Damaged)?;
-    if !marker(0xd9).any(|end| end > last) {
-        return Err(PictureError::Damaged);
-    }
+    let scans = scans(bytes).filter(|scans| *scans > 0).ok_or(PictureError::Damaged)?;
     let pixels = u64::from(width) * u64::from(height);
     if scans > MAX_SCANS || scans.saturating_mul(pixels) > MAX_SCANNED_PIXELS {
         return Err(PictureError::TooLarge);
     }
     Ok(())
+}
+
+/// How many scans a JPEG has, from its beginning to the end of its picture; `None` if it has no such
+/// end. What stands behind it is not looked at: phones put films there. Neither is what stands in
+/// segments, such as thumbnails.
+fn scans(bytes: &[u8]) -> Option<u64> {
+    // ITU-T T.81, B.1.1: a marker is 0xff and a second byte; all but some stand before a length.
+    const START: u8 = 0xd8;
+    const END: u8 = 0xd9;
+    const SCAN: u8 = 0xda;
+    let (mut at, mut scans) = (0, 0);
+    loop {
+        let [first, second] = *bytes.get(at..at + 2)?.as_array::<2>()?;
+        match (first, second) {
+            (0xff, END) => return Some(scans),
+            // Alone, or filling up to the next marker; in a scan's data a zero or a restart follows 0xff.
+            (0xff, START | 0x00 | 0x01 | 0xd0..=0xd7) => at += 2,
+            (0xff, 0xff) => at += 1,
+            (0xff, _) => {
+                scans += u64::from(second == SCAN);
+                let length = bytes.get(at + 2..at + 4)?;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
+            }
+            // A scan's data.
+            _ => at += bytes.get(at..)?.iter().position(|byte| *byte == 0xff)?.max(1),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -337,5 +354,22 @@ mod tests {
         let jpeg = file(&DynamicImage::from(sample(400, 300)), ImageFormat::Jpeg);
         let many = [&jpeg[..jpeg.len() - 2], &[0xff, 0xda].repeat(70), &jpeg[jpeg.len() - 2..]].concat();
         assert_eq!(Picture::decode(&many).unwrap_err(), PictureError::TooLarge);
+    }
+
+    #[test]
+    fn what_a_phone_puts_behind_a_picture_does_not_count() {
+        let mut bytes = Vec::new();
+        let picture = DynamicImage::ImageRgb8(sample(300, 240));
+        picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
+        assert_eq!(scans(&bytes), Some(1));
+        assert_eq!(scans(&bytes[..bytes.len() - 2]), None, "no end");
+        // A film, with bytes of every kind.
+        let mut state = 1_u32;
+        bytes.extend((0..3_000_000).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        }));
+        assert_eq!(scans(&bytes), Some(1));
+        assert_eq!(Picture::decode(&bytes).unwrap().width(), 300);
     }
 }

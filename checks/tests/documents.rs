@@ -96,7 +96,7 @@ impl Case {
         let document = Submission::DocumentUpload { document: self.document, country: self.country.to_owned() };
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
-        let (media, used_before) = (self.media.as_slice(), self.used_before);
+        let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
         look(&flow, &Evidence { flow: &flow, submissions: &submissions, media, used_before, at: NOW })
     }
 

@@ -141,7 +141,11 @@ impl Transition {
     #[must_use]
     pub fn then(mut self, later: Self) -> Self {
         self.events.extend(later.events);
-        Self { events: self.events, changed: self.changed || later.changed, ..later }
+        // What is to be deleted stays so; an order of checks is carried out between the two.
+        self.effects.retain(|effect| matches!(effect, Effect::Discard { .. }));
+        self.effects.extend(later.effects);
+        let (erased, changed) = (self.erased.or(later.erased), self.changed || later.changed);
+        Self { events: self.events, effects: self.effects, erased, changed, ..later }
     }
 }
 

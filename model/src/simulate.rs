@@ -98,9 +98,13 @@ fn submit(
         }
         walk = step(walk, Command::Submit(submission), at)?;
     }
-    if let (State::Checking { .. }, [Effect::RunChecks { run }]) = (&walk.next.state, walk.effects.as_slice()) {
+    let ordered = walk.effects.iter().find_map(|effect| match effect {
+        Effect::RunChecks { run } => Some(*run),
+        Effect::Discard { .. } => None,
+    });
+    if let (State::Checking { .. }, Some(run)) = (&walk.next.state, ordered) {
         let (findings, fields) = check(&walk.next);
-        let command = Command::FinishChecks { run: *run, findings, fields };
+        let command = Command::FinishChecks { run, findings, fields };
         walk = step(walk, command, at)?;
     }
     Ok(walk)

@@ -128,7 +128,8 @@ fn opens(person: &Person, request: &Request) -> Result<(), Problem> {
     Ok(())
 }
 
-fn rejected(rejection: KeyRejection) -> Problem {
+/// Why a workspace is not served.
+pub(super) fn rejected(rejection: KeyRejection) -> Problem {
     match rejection {
         KeyRejection::Invalid => {
             Problem::new(ErrorCode::InvalidApiKey, "The API key is not known, was revoked or has ended.")

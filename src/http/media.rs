@@ -1,5 +1,7 @@
 //! Pictures: taken in from the person's page, and shown to whoever holds a signed link.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -11,8 +13,8 @@ use vetd_model::Session;
 use vetd_model::id::kind;
 use vetd_model::media::{Media, MediaKind};
 
-use super::auth::Person;
-use super::error::{Answer, absent};
+use super::auth::{self, Person};
+use super::error::{Answer, Problem, absent};
 use super::mutation::Job;
 use super::openapi::{example, schemas};
 use super::parts::{self, Received};
@@ -63,6 +65,8 @@ pub(super) async fn put(
     PathMedia(kind): PathMedia,
     request: Request,
 ) -> Answer {
+    let place = Arc::clone(&front.files).try_acquire_owned();
+    let place = place.map_err(|_| Problem::unavailable("too many pictures are on their way".to_owned(), 1))?;
     let upload = match parts::receive(&front, person, kind, request).await? {
         Received::Whole(upload) => upload,
         Received::UpTo { offset, length } => {
@@ -75,6 +79,7 @@ pub(super) async fn put(
         .once(move |Job { front, body, claim }: Job<Bytes>| async move {
             let render = Box::new(move |session: &Session| Reply::json(200, &sent(session, kind)));
             let taken = front.engine.take_in(person.realm, person.session, kind, body, claim, render).await;
+            drop(place);
             iframe::unless_ended(&front, person, taken).await
         })
         .await
@@ -132,6 +137,7 @@ pub(super) async fn show(State(front): State<Shared>, PathId(id): PathId<kind::M
     params.finish()?;
     let (expires, signature) = (expires.unwrap_or_default(), signature.unwrap_or_default());
     let opened = front.links.open(id, expires, &signature, front.engine.now())?;
+    front.engine.may_serve(opened.realm).map_err(auth::rejected)?;
     let picture = front.engine.picture(opened.realm, opened.session, id).await?.ok_or_else(|| absent("med"))?;
     let mut response = Response::new(Body::from(picture.jpeg.to_vec()));
     let headers = response.headers_mut();

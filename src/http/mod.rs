@@ -114,6 +114,8 @@ struct Front {
     tokens: Tokens,
     links: Links,
     permits: Arc<Semaphore>,
+    /// Caps how many pictures are in memory at once.
+    files: Arc<Semaphore>,
     limits: Limits,
     streams: Streams,
     registry: Arc<Registry>,

@@ -20,6 +20,10 @@ use super::{
     sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
+/// The most pictures that are taken in at a time; the next one is told to come back. One is at most 16
+/// MiB, so they hold half a gibibyte at most.
+const FILES_AT_ONCE: usize = 32;
+
 /// Everything that vetd answers to over HTTP.
 pub fn router(engine: Engine, settings: HttpSettings) -> Router {
     public(front(engine, settings))
@@ -46,10 +50,11 @@ fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
     let links = Links::new(&*engine.derived_key("media links"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
+    let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
     let (streams, document) = (Streams::default(), openapi::Document::default());
-    Arc::new(Front { engine, settings, tokens, links, permits, limits, streams, registry, document })
+    Arc::new(Front { engine, settings, tokens, links, permits, files, limits, streams, registry, document })
 }
 
 fn public(front: Shared) -> Router {

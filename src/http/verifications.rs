@@ -155,7 +155,7 @@ pub(super) async fn redact(
             no_fields(&body)?;
             let door = front.clone();
             let render = Box::new(move |session: &Session| current(&door, session));
-            let ask = Ask::Redact { by: Actor::ApiKey(caller.key), by_rule: false };
+            let ask = Ask::Redact { by: Actor::ApiKey(caller.key), by_rule: None };
             front.engine.ask(caller.realm, id.session(), ask, claim, render).await.map_err(about_verification)
         })
         .await

@@ -329,7 +329,7 @@ fn found(dir: &Path, tree: &Db, keyring: &Keyring, data: &File) -> Result<(), Op
 
 /// Erases every secret whose erasure is on record: a server that died, or a backup that was taken
 /// meanwhile, may have it still.
-fn finish_erasures(tree: &Db, slots: &SlotFile) -> Result<(), OpenError> {
+pub(crate) fn finish_erasures(tree: &Db, slots: &SlotFile) -> Result<(), OpenError> {
     let ordered = tree.scan_prefix([keys::ERASURE]).keys();
     let ordered = ordered.map(|key| key.map(|key| keys::erased_slot(&key))).collect::<Result<Vec<_>, _>>();
     let ordered = ordered.map_err(|error| OpenError::Damaged(error.to_string()))?;

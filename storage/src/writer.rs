@@ -17,9 +17,8 @@ use vetd_model::Session;
 use crate::api::{CommitReceipt, StoreError};
 use crate::group::Group;
 use crate::meters::timed;
-use crate::open::{LAST_POSITION_ABSENT, open_tree, read_position};
+use crate::open::{LAST_POSITION_ABSENT, finish_erasures, open_tree, read_position};
 use crate::prepare::Prepared;
-use crate::recent::Recent;
 use crate::shared::{Shared, WriteStage};
 use crate::table::unavailable;
 
@@ -54,10 +53,12 @@ struct Admitted {
 }
 
 impl Admitted {
-    /// The commit is durable: readers are handed its session.
-    fn keep(&self, recent: &Recent) {
-        if let (Some(session), Some(handle)) = (&self.session, &self.receipt.session) {
-            recent.put(Arc::clone(session), handle.clone());
+    /// The commit is durable: readers are handed its session, and it counts.
+    fn keep(&self, shared: &Shared) {
+        let Some(handle) = &self.receipt.session else { return };
+        shared.meters.moved(self.leaves, handle.entry.code);
+        if let Some(session) = &self.session {
+            shared.recent.put(Arc::clone(session), handle.clone());
         }
     }
 }
@@ -156,9 +157,6 @@ impl Writer {
             Ok(()) => {
                 flows.into_iter().for_each(|flow| drop(self.shared.flows.keep(flow)));
                 for commit in admitted {
-                    if let Some(session) = &commit.receipt.session {
-                        self.shared.meters.moved(commit.leaves, session.entry.code);
-                    }
                     drop(commit.write);
                     answer(commit.reply, Ok(commit.receipt));
                 }
@@ -186,12 +184,12 @@ impl Writer {
         let (batch, changes) = group.finish().map_err(Failure::Tree)?;
         self.shared.table.mask(changes);
         self.apply(tree, batch)?;
-        self.erase(&erased).map_err(Failure::Erase)?;
         self.position = position;
         self.shared.table.unmask();
-        admitted.iter().for_each(|commit| commit.keep(&self.shared.recent));
+        admitted.iter().for_each(|commit| commit.keep(&self.shared));
         self.publish();
-        Ok(())
+        // Readers find the record without its sealed part by now, and nobody is answered before this.
+        self.erase(&erased).map_err(Failure::Erase)
     }
 
     fn apply(&self, tree: &Db, batch: Batch) -> Result<(), Failure> {
@@ -255,6 +253,11 @@ impl Writer {
                     if let Err(error) = self.fault(WriteStage::Sync).and_then(|()| self.data.sync_data()) {
                         drop(tree);
                         return self.give_up_unsynced(&error);
+                    }
+                    // The group that failed may have ordered an erasure, durably.
+                    if let Err(error) = finish_erasures(&tree, &self.shared.slots) {
+                        drop(tree);
+                        return self.shared.give_up(&format!("a secret could not be erased: {error}"));
                     }
                     self.data = data;
                     self.position = self.position.max(position);

@@ -153,3 +153,25 @@ async fn a_reviewed_verification_is_listed_by_its_own_status_and_its_session_by_
     }
     assert_eq!(audit(&store).violations, [""; 0]);
 }
+
+#[tokio::test]
+async fn an_erasure_whose_commit_ended_in_doubt_is_carried_out_when_the_store_reopens() {
+    let dir = tempfile::tempdir().unwrap();
+    let fails = Arc::new(AtomicBool::new(false));
+    let planted = Arc::clone(&fails);
+    let fault = move |at| {
+        let fails = at == WriteStage::Flush && planted.swap(false, Ordering::SeqCst);
+        // A full disk, which is met before anything is lost: the store is reopened and goes on.
+        if fails { Err(io::Error::new(io::ErrorKind::StorageFull, "planted")) } else { Ok(()) }
+    };
+    let options = StoreOptions { write_fault: Some(Arc::new(fault)), ..options(dir.path()) };
+    let store = SledStore::open(options).unwrap();
+    let (session, handle) = ended(&store).await;
+    fails.store(true, Ordering::SeqCst);
+    assert!(matches!(redact(&store, &session, &handle).await, Err(StoreError::Unavailable(_))));
+    let (found, handle) = store.session(REALM, session.id).await.unwrap().unwrap();
+    if found.redaction.is_none() {
+        redact(&store, &found, &handle).await.unwrap();
+    }
+    assert_gone(&store, dir.path());
+}
