@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_jpeg_of_many_scans_is_refused() {
         let jpeg = file(&DynamicImage::from(sample(400, 300)), ImageFormat::Jpeg);
-        let many = [&jpeg[..jpeg.len() - 2], &[0xff, 0xda].repeat(70), &jpeg[jpeg.len() - 2..]].concat();
+        let many = [&jpeg[..jpeg.len() - 2], &[0xff, 0xda, 0x00, 0x02].repeat(70), &jpeg[jpeg.len() - 2..]].concat();
         assert_eq!(Picture::decode(&many).unwrap_err(), PictureError::TooLarge);
     }
 
