@@ -65,8 +65,9 @@ pub(super) async fn put(
     PathMedia(kind): PathMedia,
     request: Request,
 ) -> Answer {
-    let place = Arc::clone(&front.files).try_acquire_owned();
-    let place = place.map_err(|_| Problem::unavailable("too many pictures are on their way".to_owned(), 1))?;
+    // Waits with the body unread, at most for as long as a request may take.
+    let place = Arc::clone(&front.files).acquire_owned().await;
+    let place = place.map_err(|error| Problem::unavailable(error.to_string(), 1))?;
     let upload = match parts::receive(&front, person, kind, request).await? {
         Received::Whole(upload) => upload,
         Received::UpTo { offset, length } => {

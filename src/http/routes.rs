@@ -20,8 +20,8 @@ use super::{
     sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
-/// The most pictures that are taken in at a time; the next one is told to come back. One is at most 16
-/// MiB, so they hold half a gibibyte at most.
+/// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
+/// hold half a gibibyte at most.
 const FILES_AT_ONCE: usize = 32;
 
 /// Everything that vetd answers to over HTTP.
