@@ -153,7 +153,8 @@ fn text(code: ErrorCode) -> Text {
             ("The body is larger than the route takes. Send less.", "The body is larger than this route takes.")
         }
         ErrorCode::UnsupportedMediaType => (
-            "The body is not announced as JSON. Send `Content-Type: application/json`.",
+            "The body is not announced as JSON: send `Content-Type: application/json`. Or it is no JPEG, PNG or WebP \
+             file, where a picture is taken.",
             "Send the body as JSON, with Content-Type: application/json.",
         ),
         ErrorCode::ValidationError => (

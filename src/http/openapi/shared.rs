@@ -22,7 +22,7 @@ same body; it has its effect once, and its answer is kept for 24 hours.
 **Errors** have one shape on every route, wrong paths (404 `not_found`) and wrong methods (405 `method_not_allowed`, \
 with `Allow`) included. Program against `code` and the status. Every answer carries `KYC-Request-Id`.
 
-**Limits**: bodies of 512 kB under `/v1` and 128 kB under `/iframe/api`, 32 kB of headers, 100 items on a page.";
+**Limits**: bodies of 512 kB under `/v1`, 128 kB under `/iframe/api` and 16 MiB for a picture, 32 kB of headers, 100 items on a page.";
 
 /// Who an operation serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,8 @@ fn security_schemes() -> Value {
     json!({
         "api_key": {
             "type": "http", "scheme": "bearer", "bearerFormat": "ak_test_… or ak_live_…",
-            "description": "A tenant's API key. Reading needs the scope `read`, everything else `write`. Keys belong on \
+            "description": "A tenant's API key. Reading needs the scope `read`, deciding a review \
+                            `review`, everything else `write`. Keys belong on \
                             your server, never in a page.",
         },
         "sdk_token": {

@@ -42,7 +42,8 @@ pub(in crate::http) struct FlowConfig {
     /// In this order, each kind once at most, and more than consent alone.
     #[schema(min_items = 1, max_items = 5)]
     steps: Vec<Step>,
-    /// Each kind once at most. Absent: typed data is checked for completeness.
+    /// Each kind once at most. Absent: typed data is checked for completeness, and a
+    /// document by every check that reads one.
     #[schema(max_items = 11)]
     checks: Option<Vec<CheckSpec>>,
     /// How many runs of checks a person has.
