@@ -17,6 +17,7 @@ pub mod picture;
 pub mod quality;
 mod reader;
 mod specimens;
+pub mod watchlist;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ use vetd_model::media::Media;
 use vetd_model::submission::Submission;
 
 use document::Document;
+use watchlist::Watchlists;
 
 /// What the checks of one run look at.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,8 @@ pub struct Evidence<'a> {
     /// Whether another verification of the workspace and mode has used the document; `None` if nobody
     /// can tell.
     pub used_before: Option<bool>,
+    /// The lists that people are looked for on.
+    pub watchlists: &'a Watchlists,
     /// When the run began: what "today" means.
     pub at: Timestamp,
 }
@@ -92,6 +96,9 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
+        CheckKind::Watchlist => {
+            watchlist::run(evidence, &resolve(evidence), spec.min_match.unwrap_or(watchlist::DEFAULT_MATCH))
+        }
     }
 }
 
@@ -130,7 +137,9 @@ pub(crate) mod tests {
         let submissions = BTreeMap::from([(StepKind::DataEntry, Submission::DataEntry { fields })]);
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before: Some(false), at };
+        let (watchlists, used_before) = (&Watchlists::default(), Some(false));
+        let evidence =
+            Evidence { flow: &flow, submissions: &submissions, media: &[], used_before, watchlists, at };
         run(&flow.checks()[0], &evidence)
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use vetd_checks::watchlist::Watchlists;
 use vetd_checks::{Evidence, resolve, run};
 use vetd_model::check::{CheckKind, CheckStatus, Finding};
 use vetd_model::date::Date;
@@ -97,7 +98,7 @@ impl Case {
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
         let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
-        look(&flow, &Evidence { flow: &flow, submissions: &submissions, media, used_before, at: NOW })
+        look(&flow, &Evidence { flow: &flow, submissions: &submissions, media, used_before, watchlists: &Watchlists::default(), at: NOW })
     }
 
     fn check(&self, kind: CheckKind) -> Finding {

@@ -34,11 +34,13 @@ pub enum CheckKind {
     DataMatch,
     /// No other verification of the workspace and mode has used the document.
     DuplicateDocument,
+    /// Nobody on the operator's lists may be the person.
+    Watchlist,
 }
 
 impl CheckKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DataCompleteness,
         Self::Age,
         Self::ImageQuality,
@@ -50,6 +52,7 @@ impl CheckKind {
         Self::IssuingCountry,
         Self::DataMatch,
         Self::DuplicateDocument,
+        Self::Watchlist,
     ];
 
     /// The name in templates and results.
@@ -67,6 +70,7 @@ impl CheckKind {
             Self::IssuingCountry => "issuing_country",
             Self::DataMatch => "data_match",
             Self::DuplicateDocument => "duplicate_document",
+            Self::Watchlist => "watchlist",
         }
     }
 

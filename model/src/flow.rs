@@ -229,6 +229,8 @@ pub struct CheckSpec {
     pub on_review: OnReview,
     /// For [`CheckKind::Age`]: the age in whole years that the person must have reached.
     pub min_age: Option<u8>,
+    /// For [`CheckKind::Watchlist`]: from how alike on somebody on a list may be the person, in percent.
+    pub min_match: Option<u8>,
 }
 
 /// A validated flow. Equal flows have equal digests, however their JSON was spaced or ordered.
@@ -369,8 +371,9 @@ impl CheckSpec {
         let mut json = json!({
             "type": self.kind.as_str(), "on_fail": self.on_fail.as_str(), "on_review": self.on_review.as_str(),
         });
-        if let (Some(age), Some(map)) = (self.min_age, json.as_object_mut()) {
-            map.insert("min_age".to_owned(), age.into());
+        let of_one_kind = [("min_age", self.min_age), ("min_match", self.min_match)];
+        if let Some(map) = json.as_object_mut() {
+            map.extend(of_one_kind.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
         }
         json
     }
