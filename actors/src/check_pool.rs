@@ -23,6 +23,14 @@ use crate::registry::SessionKey;
 use crate::root::Root;
 use crate::session_actor::SessionMsg;
 use crate::shard::ShardMsg;
+use crate::watchlists::Lists;
+
+/// What checks look things up in.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) lists: Arc<Lists>,
+}
 
 /// The pool's handle.
 #[derive(Debug, Clone)]
@@ -34,12 +42,12 @@ impl CheckPool {
     /// Starts the pool with at most `threads` runs at a time.
     pub(crate) async fn start(
         root: &Root,
-        store: Arc<dyn Store>,
+        sources: Sources,
         clock: Arc<dyn Clock>,
         meters: Arc<Meters>,
         threads: usize,
     ) -> Result<Self, EngineError> {
-        let started = Actor::spawn_linked(None, Pool, (store, clock, meters, threads.max(1)), root.get_cell()).await;
+        let started = Actor::spawn_linked(None, Pool, (sources, clock, meters, threads.max(1)), root.get_cell()).await;
         let (actor, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { actor })
     }
@@ -74,7 +82,7 @@ enum PoolMsg {
 }
 
 struct PoolState {
-    store: Arc<dyn Store>,
+    sources: Sources,
     clock: Arc<dyn Clock>,
     meters: Arc<Meters>,
     idle_threads: usize,
@@ -88,14 +96,14 @@ struct Pool;
 impl Actor for Pool {
     type Msg = PoolMsg;
     type State = PoolState;
-    type Arguments = (Arc<dyn Store>, Arc<dyn Clock>, Arc<Meters>, usize);
+    type Arguments = (Sources, Arc<dyn Clock>, Arc<Meters>, usize);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<PoolMsg>,
-        (store, clock, meters, threads): Self::Arguments,
+        (sources, clock, meters, threads): Self::Arguments,
     ) -> Result<PoolState, ActorProcessingErr> {
-        Ok(PoolState { store, clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
+        Ok(PoolState { sources, clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
     }
 
     async fn handle(
@@ -124,9 +132,9 @@ impl Actor for Pool {
             && let Some(order) = state.queue.pop_front()
         {
             state.idle_threads -= 1;
-            let (pool, clock, store) = (myself.clone(), Arc::clone(&state.clock), Arc::clone(&state.store));
+            let (pool, clock, sources) = (myself.clone(), Arc::clone(&state.clock), state.sources.clone());
             tokio::task::spawn_blocking(move || {
-                let found = run_checks(&order.session, store.as_ref(), &|| clock.now());
+                let found = run_checks(&order.session, &sources, &|| clock.now());
                 let done = PoolMsg::Done { key: order.key, run: order.run, found, shard: order.shard };
                 if pool.send_message(done).is_err() {
                     tracing::debug!("the check pool has stopped; the run is repeated at the next start");
@@ -142,15 +150,17 @@ impl Actor for Pool {
 /// say what its `test_outcome` asks for.
 pub(crate) fn run_checks(
     session: &Session,
-    store: &dyn Store,
+    sources: &Sources,
     now: &dyn Fn() -> Timestamp,
 ) -> (Vec<CheckFinding>, Fields) {
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
     let media = pictures_of(session, personal);
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
-    let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before, at: session.updated };
+    let watchlists = &sources.lists.current();
+    let mut evidence =
+        Evidence { flow: &session.flow, submissions, media, used_before, watchlists, at: session.updated };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
-    evidence.used_before = is_used_before(session, store, &fields);
+    evidence.used_before = is_used_before(session, sources.store.as_ref(), &fields);
     let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {
         let started = now();
         let finding = match &session.test_outcome {

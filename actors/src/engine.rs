@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
-use crate::check_pool::CheckPool;
+use crate::check_pool::{CheckPool, Sources};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
@@ -33,6 +33,7 @@ use crate::retention::Progress;
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
+use crate::watchlists::Lists;
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
@@ -50,6 +51,8 @@ pub struct EngineConfig {
     pub keep_events: Duration,
     /// How long the entries of audit logs stay readable.
     pub keep_audit_log: Duration,
+    /// How old a list that people are looked for on may be before results say that it is.
+    pub watchlist_max_age: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -75,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) probed: Probed,
     pub(crate) retention: Progress,
     pub(crate) pictures_swept: Mutex<Option<Timestamp>>,
+    pub(crate) lists: Arc<Lists>,
     pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -96,8 +100,10 @@ impl Engine {
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
         let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
+        let lists = Arc::new(Lists::load(store.shelf(), config.watchlist_max_age)?);
+        let sources = Sources { store: Arc::clone(&store), lists: Arc::clone(&lists) };
         let checks =
-            CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
+            CheckPool::start(&root, sources.clone(), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
                 .await?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
         let context = Arc::new(Context {
@@ -106,6 +112,7 @@ impl Engine {
             receiving: Arc::default(),
             clock: Arc::clone(&clock),
             checks,
+            sources,
             meters: of_sessions,
         });
         let registry = Registry::start(&root, &context, &config).await?;
@@ -125,6 +132,7 @@ impl Engine {
                 probed: Probed::default(),
                 retention: Progress::default(),
                 pictures_swept: Mutex::default(),
+                lists,
                 context,
                 registry,
                 root,
@@ -154,7 +162,8 @@ impl Engine {
     /// Hands over what the engine and its store count of themselves, under names without a
     /// prefix.
     pub fn register_meters(&self, registry: &mut MeterRegistry) {
-        self.inner.context.meters.register(registry, Arc::clone(&self.inner.clock));
+        let (clock, lists) = (Arc::clone(&self.inner.clock), Arc::clone(&self.inner.lists));
+        self.inner.context.meters.register(registry, clock, lists);
         self.inner.store.register_meters(registry);
     }
 

@@ -14,7 +14,7 @@ use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
 use vetd_storage::media::ObjectName;
 use vetd_storage::{Commit, IdempotencyRecord, SessionWrite, Store, StoreError, StoredSession, Write};
 
-use crate::check_pool::{CheckPool, run_checks};
+use crate::check_pool::{CheckPool, Sources, run_checks};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) receiving: Arc<Receiving>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
+    /// What checks look things up in.
+    pub(crate) sources: Sources,
     pub(crate) meters: Arc<Meters>,
 }
 
@@ -289,7 +291,7 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
         Ask::Simulate(actions, pictures) => {
-            let check = |session: &Session| run_checks(session, context.store.as_ref(), &|| at);
+            let check = |session: &Session| run_checks(session, &context.sources, &|| at);
             simulate(session, &actions, &pictures, at, &check)
         }
         Ask::Attach(media) => decide(session, Command::Attach(*media), at),

@@ -138,8 +138,7 @@ pub(crate) mod tests {
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
         let (watchlists, used_before) = (&Watchlists::default(), Some(false));
-        let evidence =
-            Evidence { flow: &flow, submissions: &submissions, media: &[], used_before, watchlists, at };
+        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before, watchlists, at };
         run(&flow.checks()[0], &evidence)
     }
 }

@@ -98,7 +98,17 @@ impl Case {
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
         let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
-        look(&flow, &Evidence { flow: &flow, submissions: &submissions, media, used_before, watchlists: &Watchlists::default(), at: NOW })
+        look(
+            &flow,
+            &Evidence {
+                flow: &flow,
+                submissions: &submissions,
+                media,
+                used_before,
+                watchlists: &Watchlists::default(),
+                at: NOW,
+            },
+        )
     }
 
     fn check(&self, kind: CheckKind) -> Finding {

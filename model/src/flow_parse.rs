@@ -182,7 +182,8 @@ fn default_checks(steps: &[Step]) -> Vec<CheckSpec> {
     use CheckKind as Kind;
     let has = |kind| steps.iter().any(|step| step.kind() == kind);
     let (typed, document) = (has(StepKind::DataEntry), has(StepKind::DocumentUpload));
-    let spec = |(kind, on_fail)| CheckSpec { kind, on_fail, on_review: OnReview::Review, min_age: None, min_match: None };
+    let spec =
+        |(kind, on_fail)| CheckSpec { kind, on_fail, on_review: OnReview::Review, min_age: None, min_match: None };
     let of_data = [(Kind::DataCompleteness, OnFail::Fail)].into_iter().filter(|_| typed);
     let of_document = [
         (Kind::ImageQuality, OnFail::Retry),

@@ -57,6 +57,7 @@ use crate::telemetry::HttpMeters;
 pub use limits::RateLimits;
 pub use openapi::openapi;
 pub use operator::Facts;
+pub(crate) use operator::watchlist_to_json;
 pub use routes::{Routers, router, routers};
 
 /// How the front door behaves.

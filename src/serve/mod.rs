@@ -156,6 +156,7 @@ async fn start(
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),
+        watchlist_max_age: settings.watchlist_max_age.duration(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, store::pictures(settings)?, clock, config).await;

@@ -39,13 +39,16 @@ impl Birth {
         if let Some(day) = text.get(..10).and_then(Date::parse) {
             return Self::on(day);
         }
-        let words: Vec<&str> = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> =
+            text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
         let years: Vec<u16> = words.iter().filter_map(|word| year(word)).collect();
         let (first, last) = (*years.iter().min()?, *years.iter().max()?);
         if let ([_], Some(day)) = (years.as_slice(), day(&words, first)) {
             return Self::on(day);
         }
-        let circa = words.iter().any(|word| ["circa", "approximately", "approx", "ca", "c"].contains(&word.to_ascii_lowercase().as_str()));
+        let circa = words
+            .iter()
+            .any(|word| ["circa", "approximately", "approx", "ca", "c"].contains(&word.to_ascii_lowercase().as_str()));
         let slack = u16::from(circa);
         Self::between(first.saturating_sub(slack), last + slack)
     }

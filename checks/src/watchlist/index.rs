@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::score::{self, Agreement, MOST_ADDED};
 use super::birth::Birth;
 use super::list::{self, Entry, Facts, NotAList};
+use super::score::{self, Agreement, MOST_ADDED};
 use super::words::{self, weight};
 
 /// How much longer or shorter a word may be than one that it is alike to.
@@ -134,7 +134,8 @@ impl Watchlist {
         let query: Vec<&str> = query.iter().map(String::as_str).collect();
         let alike: Vec<HashMap<u32, f32>> = query.iter().map(|word| self.words_like(word)).collect();
         let least = threshold - MOST_ADDED;
-        let mut found: Vec<(u32, f32)> = self.joined(&query).map(|name| (self.names[name as usize].entry, 1.0)).collect();
+        let mut found: Vec<(u32, f32)> =
+            self.joined(&query).map(|name| (self.names[name as usize].entry, 1.0)).collect();
         for (_, name) in self.candidates(&query, &alike, least) {
             let (place, words) = (self.names[name as usize].entry, self.words_of(name));
             let texts: Vec<&str> = words.iter().map(|word| self.text_of(*word)).collect();
@@ -189,7 +190,8 @@ impl Watchlist {
         }
         shared.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)).then(other.2.total_cmp(&one.2)));
         // What is not looked up by word may match all the same.
-        let light = |words: &mut dyn Iterator<Item = &str>| words.map(weight).filter(|weight| *weight < 1.0).sum::<f32>();
+        let light =
+            |words: &mut dyn Iterator<Item = &str>| words.map(weight).filter(|weight| *weight < 1.0).sum::<f32>();
         let light_of_query = light(&mut query.iter().copied());
         let all_of_query: f32 = query.iter().map(|word| weight(word)).sum();
         let mut found = Vec::new();

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use vetd_model::Timestamp;
 use vetd_model::date::Date;
 
 use super::birth::Birth;
@@ -53,7 +54,13 @@ impl Facts {
     #[must_use]
     pub fn day(&self) -> Option<Date> {
         let own = self.date.as_deref().and_then(Date::parse);
-        own.or_else(|| Date::of(vetd_model::Timestamp::from_seconds(self.imported)))
+        own.or_else(|| Date::of(Timestamp::from_seconds(self.imported)))
+    }
+
+    /// How many days ago that was.
+    #[must_use]
+    pub fn days_old(&self, at: Timestamp) -> Option<u32> {
+        Some(self.day()?.days_until(Date::of(at)?))
     }
 }
 
@@ -222,9 +229,14 @@ mod tests {
     }
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
-        let birth = (1850..2100_u16, 0..9_u16, 0..13_u8, 1..32_u8).prop_filter_map("a birth", |(year, more, month, day)| {
-            if month == 0 { Birth::between(year, year + more) } else { Date::new(year, month, day).and_then(Birth::on) }
-        });
+        let birth =
+            (1850..2100_u16, 0..9_u16, 0..13_u8, 1..32_u8).prop_filter_map("a birth", |(year, more, month, day)| {
+                if month == 0 {
+                    Birth::between(year, year + more)
+                } else {
+                    Date::new(year, month, day).and_then(Birth::on)
+                }
+            });
         let entry = ("[A-Z0-9.]{1,20}", prop::collection::vec(".{0,40}", 0..5), prop::collection::vec(birth, 0..4));
         let entry = (entry, prop::collection::vec(any::<[u8; 2]>(), 0..4));
         let entry = entry.prop_map(|((id, names, births), countries)| Entry { id, names, births, countries });

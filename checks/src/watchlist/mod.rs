@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vetd_model::Timestamp;
 use vetd_model::check::Finding;
 use vetd_model::date::Date;
 use vetd_model::field::{Candidate, Fields};
@@ -38,26 +39,30 @@ const MOST_NAMES: usize = 8;
 pub struct Watchlists {
     /// Each list, by name.
     pub lists: Vec<Arc<Watchlist>>,
+    /// Lists that are kept and cannot be read, by name.
+    pub unreadable: Vec<String>,
     /// How old a list may be before results say that it is; no limit by default.
     pub fresh_for: Option<Duration>,
 }
 
 impl Watchlists {
-    fn is_stale(&self, list: &Facts, today: Option<Date>) -> bool {
-        let (Some(limit), Some(day), Some(today)) = (self.fresh_for, list.day(), today) else { return false };
-        u64::from(day.days_until(today)) * 86_400 > limit.as_secs()
+    /// Whether a list is older than lists should be.
+    #[must_use]
+    pub fn is_stale(&self, list: &Facts, at: Timestamp) -> bool {
+        let (Some(limit), Some(days)) = (self.fresh_for, list.days_old(at)) else { return false };
+        u64::from(days) * 86_400 > limit.as_secs()
     }
 }
 
 /// Codes: `watchlist_match`, `watchlist_unavailable`, `name_missing` (needs review).
 pub(crate) fn run(evidence: &Evidence<'_>, fields: &Fields, min_match: u8) -> Finding {
-    let Watchlists { lists, .. } = evidence.watchlists;
-    if lists.is_empty() {
-        let message = "No list to compare with has been imported.";
-        return Finding::needs_review("watchlist_unavailable", message);
-    }
+    let Watchlists { lists, unreadable, .. } = evidence.watchlists;
     let person = person(fields);
     let looked_at: Vec<Value> = lists.iter().map(|list| shown(evidence, list.facts())).collect();
+    if lists.is_empty() {
+        let message = "There is no list to compare with.";
+        return Finding::needs_review("watchlist_unavailable", message).with("unreadable", unreadable.as_slice());
+    }
     if person.names.is_empty() {
         return Finding::needs_review("name_missing", "There is no name to compare with the lists.")
             .with("lists", looked_at);
@@ -69,6 +74,10 @@ pub(crate) fn run(evidence: &Evidence<'_>, fields: &Fields, min_match: u8) -> Fi
     }
     hits.sort_by(|one, other| other.1.score.total_cmp(&one.1.score));
     let finding = match hits.first() {
+        None if !unreadable.is_empty() => {
+            Finding::needs_review("watchlist_unavailable", "One of the lists cannot be read.")
+                .with("unreadable", unreadable.as_slice())
+        }
         None => Finding::passed(),
         Some((_, best)) => {
             let matches: Vec<Value> = hits.iter().take(MOST_SHOWN).map(|(list, hit)| hit_to_json(list, hit)).collect();
@@ -86,7 +95,7 @@ fn shown(evidence: &Evidence<'_>, list: &Facts) -> Value {
     json!({
         "list": list.name, "format": list.format.as_str(), "date": list.date, "sha256": list.sha256,
         "imported": list.imported, "entries": list.entries,
-        "stale": evidence.watchlists.is_stale(list, evidence.today()),
+        "stale": evidence.watchlists.is_stale(list, evidence.at),
     })
 }
 

@@ -16,6 +16,7 @@ const LIST: &str = "id,schema,name,aliases,birth_date,countries,last_seen\n\
 fn lists() -> Watchlists {
     let imported = import::import(vec![LIST.as_bytes()], None, Some("mine"), AT).unwrap();
     Watchlists {
+        unreadable: Vec::new(),
         lists: vec![Arc::new(Watchlist::load(&imported.bytes).unwrap())],
         fresh_for: Some(Duration::from_secs(30 * 86_400)),
     }
@@ -76,7 +77,15 @@ fn an_old_list_is_said_to_be_old() {
 #[test]
 fn without_lists_or_a_name_nobody_is_cleared() {
     let unavailable = check(&Watchlists::default(), &TYPED, None, AT);
-    assert_eq!((unavailable.status, unavailable.code.as_deref()), (CheckStatus::NeedsReview, Some("watchlist_unavailable")));
+    assert_eq!(
+        (unavailable.status, unavailable.code.as_deref()),
+        (CheckStatus::NeedsReview, Some("watchlist_unavailable"))
+    );
+    let damaged = Watchlists { unreadable: vec!["un".to_owned()], ..lists() };
+    let missing = check(&damaged, &[("full_name", "Anna Maria Eriksson")], None, AT);
+    assert_eq!((missing.status, missing.code.as_deref()), (CheckStatus::NeedsReview, Some("watchlist_unavailable")));
+    assert_eq!(missing.details["unreadable"], json!(["un"]));
+    assert_eq!(check(&damaged, &TYPED, None, AT).code.as_deref(), Some("watchlist_match"));
     let nameless = check(&lists(), &[("city", "Testov")], None, AT);
     assert_eq!((nameless.status, nameless.code.as_deref()), (CheckStatus::NeedsReview, Some("name_missing")));
 }

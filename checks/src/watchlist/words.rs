@@ -13,8 +13,28 @@ const LONGEST_WORD: usize = 40;
 
 /// What stands before or behind a name and is none.
 const TITLES: [&str; 22] = [
-    "MR", "MRS", "MS", "MISS", "DR", "PROF", "SIR", "DAME", "HON", "JR", "SR", "ING", "HAJI", "HAJJI", "SHEIKH",
-    "SHAYKH", "SHAIKH", "MULLAH", "MAULAVI", "MAWLAWI", "MAULANA", "AYATOLLAH",
+    "MR",
+    "MRS",
+    "MS",
+    "MISS",
+    "DR",
+    "PROF",
+    "SIR",
+    "DAME",
+    "HON",
+    "JR",
+    "SR",
+    "ING",
+    "HAJI",
+    "HAJJI",
+    "SHEIKH",
+    "SHAYKH",
+    "SHAIKH",
+    "MULLAH",
+    "MAULAVI",
+    "MAWLAWI",
+    "MAULANA",
+    "AYATOLLAH",
 ];
 /// Words of a name that many names have, and that are often left out.
 const PARTICLES: [&str; 35] = [
@@ -103,7 +123,8 @@ mod tests {
 
     #[test]
     fn servants_of_god_are_one_word_however_they_are_written() {
-        for name in ["ABD AL RAHMAN", "Abdul Rahman", "Abdulrahman", "ABDEL-RAHMAN", "ʿAbd al-Raḥmān", "Abd el Rahman"] {
+        for name in ["ABD AL RAHMAN", "Abdul Rahman", "Abdulrahman", "ABDEL-RAHMAN", "ʿAbd al-Raḥmān", "Abd el Rahman"]
+        {
             assert_eq!(of(name), ["ABDRAHMAN"], "{name}");
         }
         assert_eq!((of("Abdullah"), of("Abd Allah")), (vec!["ABDLAH".to_owned()], vec!["ABDLAH".to_owned()]));

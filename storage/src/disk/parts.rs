@@ -54,7 +54,7 @@ tags!(decision_tag, decision_from, Decision { Approved = 0, Declined = 1 });
 tags!(canceled_tag, canceled_from, CanceledBy { Person = 0, Tenant = 1 });
 tags!(action_tag, action_from, AuditAction {
     VerificationReviewed = 0, VerificationRedacted = 1, MediaViewed = 2, MediaDeleted = 3, RetentionApplied = 4,
-    WatchlistImported = 5, MasterKeyRotated = 6,
+    WatchlistImported = 5, MasterKeyRotated = 6, WatchlistRemoved = 7,
 });
 
 /// Why an attempt did not complete.

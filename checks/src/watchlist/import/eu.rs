@@ -43,7 +43,8 @@ impl Visitor for Export {
             Some(["birthdate"]) => {
                 let day = Birth::parse(&attributes.get("birthdate"));
                 let year = |name: &str| attributes.get(name).parse::<u16>().ok();
-                let years = year("yearRangeFrom").zip(year("yearRangeTo")).and_then(|(from, to)| Birth::between(from, to));
+                let years =
+                    year("yearRangeFrom").zip(year("yearRangeTo")).and_then(|(from, to)| Birth::between(from, to));
                 let single = || year("year").and_then(|year| Birth::between(year, year));
                 add_once(&mut entry.births, day.or(years).or_else(single));
             }

@@ -46,15 +46,8 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::OfacXml,
-        Self::OfacCsv,
-        Self::UnXml,
-        Self::EuXml,
-        Self::EuCsv,
-        Self::UkCsv,
-        Self::OpensanctionsCsv,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::OfacXml, Self::OfacCsv, Self::UnXml, Self::EuXml, Self::EuCsv, Self::UkCsv, Self::OpensanctionsCsv];
 
     /// The name on the command line and in results.
     #[must_use]

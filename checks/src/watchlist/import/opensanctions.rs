@@ -23,7 +23,8 @@ pub(super) fn read<R: Read>(source: &mut Source<R>, to: &mut Gathered) -> Result
             return Ok(());
         };
         let value = |name: &str| header.get(line, name);
-        let seen = ["last_seen", "last_change"].into_iter().filter_map(|name| Date::parse(value(name).get(..10)?)).max();
+        let seen =
+            ["last_seen", "last_change"].into_iter().filter_map(|name| Date::parse(value(name).get(..10)?)).max();
         to.date = to.date.max(seen);
         if value("schema") != "Person" {
             to.left_out += 1;

@@ -167,7 +167,12 @@ impl Read for Endless {
 
 #[test]
 fn an_element_or_a_line_without_end_is_refused_before_it_fills_the_memory() {
-    for start in ["<sdnList><sdnEntry><uid>", "<sdnList><sdnEntry a=\"", "<sdnList><!--", "id,schema,name,birth_date,countries\n\""] {
+    for start in [
+        "<sdnList><sdnEntry><uid>",
+        "<sdnList><sdnEntry a=\"",
+        "<sdnList><!--",
+        "id,schema,name,birth_date,countries\n\"",
+    ] {
         let message = said(import(vec![Endless(start.as_bytes(), 0)], None, None, AT).unwrap_err());
         assert!(message.contains("1 MiB"), "{start}: {message}");
     }

@@ -41,7 +41,8 @@ impl Visitor for Consolidated {
             Some(["INDIVIDUAL_DATE_OF_BIRTH", "DATE" | "YEAR"]) => add_once(&mut self.entry.births, Birth::parse(text)),
             Some(["INDIVIDUAL_DATE_OF_BIRTH", "FROM_YEAR"]) => self.from_year = text.parse().ok(),
             Some(["INDIVIDUAL_DATE_OF_BIRTH", "TO_YEAR"]) => {
-                let years = self.from_year.take().zip(text.parse().ok()).and_then(|(from, to)| Birth::between(from, to));
+                let years =
+                    self.from_year.take().zip(text.parse().ok()).and_then(|(from, to)| Birth::between(from, to));
                 add_once(&mut self.entry.births, years);
             }
             Some([_, "INDIVIDUAL"]) => {

@@ -21,7 +21,8 @@ impl Attributes<'_> {
     /// The value of an attribute; empty if it is absent or cannot be read.
     pub(super) fn get(&self, name: &str) -> String {
         let found = self.0.try_get_attribute(name).ok().flatten();
-        let value = found.and_then(|attribute| Some(attribute.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned()));
+        let value =
+            found.and_then(|attribute| Some(attribute.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned()));
         value.unwrap_or_default().trim().to_owned()
     }
 }
@@ -39,11 +40,7 @@ pub(super) trait Visitor {
 }
 
 /// Hands every element to the visitor.
-pub(super) fn walk<R: Read>(
-    source: &mut Source<R>,
-    visitor: &mut impl Visitor,
-    to: &mut Gathered,
-) -> Result<(), Stop> {
+pub(super) fn walk<R: Read>(source: &mut Source<R>, visitor: &mut impl Visitor, to: &mut Gathered) -> Result<(), Stop> {
     let mut reader = Reader::from_reader(source);
     let (mut path, mut texts, mut buffer): (Vec<String>, Vec<String>, Vec<u8>) = Default::default();
     let mut seen_root = false;

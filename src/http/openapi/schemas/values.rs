@@ -127,7 +127,7 @@ values! {
         "`verification.reviewed`: somebody decided a review. `verification.redacted`: a person's data was erased. \
          `media.viewed`: somebody looked at a picture or a recording. `media.deleted`: one was deleted. \
          `retention.applied`: data was deleted because its time had come. `watchlist.imported`: a list that people are \
-         screened against was read in. `master_key.rotated`: the root of all keys was replaced.");
+         screened against was read in. `watchlist.removed`: such a list was removed. `master_key.rotated`: the root of all keys was replaced.");
     ActorType = names(Actor::TYPES,
         "`api_key`: a program or a person of the tenant. `person`: whose data it is. `link`: whoever held \
          a link that the tenant was given. `operator`: whoever runs the \
