@@ -157,8 +157,9 @@ pub(crate) fn run_checks(
     let media = pictures_of(session, personal);
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
     let watchlists = &sources.lists.current();
+    let chip = personal.chip.as_deref();
     let mut evidence =
-        Evidence { flow: &session.flow, submissions, media, used_before, watchlists, at: session.updated };
+        Evidence { flow: &session.flow, submissions, media, chip, used_before, watchlists, at: session.updated };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
     evidence.used_before = is_used_before(session, sources.store.as_ref(), &fields);
     let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {

@@ -295,6 +295,7 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
             simulate(session, &actions, &pictures, at, &check)
         }
         Ask::Attach(media) => decide(session, Command::Attach(*media), at),
+        Ask::AttachChip(chip) => decide(session, Command::AttachChip(chip), at),
         Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
         Ask::Redact { by_rule: Some(seen), .. } | Ask::ForgetMedia { seen } if seen != session.chain.sequence => {
             Err(Refusal::new(ErrorCode::InvalidState, "The verification has changed since it was judged."))

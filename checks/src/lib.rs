@@ -3,10 +3,12 @@
 
 mod age;
 pub mod barcode;
+pub mod chip;
 mod data_completeness;
 mod data_match;
 mod document;
 mod document_barcode;
+mod document_chip;
 mod document_mrz;
 mod document_rules;
 pub mod gray;
@@ -28,6 +30,7 @@ pub use specimens::specimen;
 
 use vetd_model::Timestamp;
 use vetd_model::check::{CheckKind, Finding};
+use vetd_model::chip::Chip;
 use vetd_model::date::Date;
 use vetd_model::field::{self, Candidate, Fields, Source};
 use vetd_model::flow::{CheckSpec, FieldSpec, Flow, Step, StepKind};
@@ -46,6 +49,8 @@ pub struct Evidence<'a> {
     pub submissions: &'a BTreeMap<StepKind, Submission>,
     /// The pictures, and what was read of them.
     pub media: &'a [Media],
+    /// What the document's chip said, if it was read.
+    pub chip: Option<&'a Chip>,
     /// Whether another verification of the workspace and mode has used the document; `None` if nobody
     /// can tell.
     pub used_before: Option<bool>,
@@ -67,6 +72,23 @@ impl<'a> Evidence<'a> {
     /// The day on which the run began, in UTC.
     fn today(&self) -> Option<Date> {
         Date::of(self.at)
+    }
+
+    /// The zone on the chip, if it is one.
+    fn chip_zone(&self) -> Option<mrz::document::Document> {
+        mrz::document::Document::parse(&self.chip?.lines, self.today()?).ok()
+    }
+
+    /// The zone on the chip, if the chip is authentic.
+    fn authentic_zone(&self) -> Option<mrz::document::Document> {
+        let (chip, zone) = (self.chip?, self.chip_zone()?);
+        document_chip::objection(chip, Some(&zone), self.at).is_none().then_some(zone)
+    }
+
+    /// What machines have read of the document, the most trusted source first.
+    fn read_candidates(&self, document: Option<&Document>) -> Vec<(String, Candidate)> {
+        let of_chip = self.authentic_zone().map(|zone| document::of_chip(&zone)).unwrap_or_default();
+        of_chip.into_iter().chain(document.map(Document::candidates).unwrap_or_default()).collect()
     }
 
     /// The value typed for a field.
@@ -96,6 +118,7 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
+        CheckKind::DocumentChip => document_chip::run(evidence.chip, evidence.chip_zone().as_ref(), evidence.at),
         CheckKind::Watchlist => {
             watchlist::run(evidence, &resolve(evidence), spec.min_match.unwrap_or(watchlist::DEFAULT_MATCH))
         }
@@ -106,7 +129,7 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
 /// typed, each field from the most trusted source, and who disagrees.
 #[must_use]
 pub fn resolve(evidence: &Evidence<'_>) -> Fields {
-    let read = Document::of(evidence).map(|document| document.candidates()).unwrap_or_default();
+    let read = evidence.read_candidates(Document::of(evidence).as_ref());
     let typed = match evidence.submissions.get(&StepKind::DataEntry) {
         Some(Submission::DataEntry { fields }) => Some(fields),
         _ => None,
@@ -138,7 +161,7 @@ pub(crate) mod tests {
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
         let (watchlists, used_before) = (&Watchlists::default(), Some(false));
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before, watchlists, at };
+        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], chip: None, used_before, watchlists, at };
         run(&flow.checks()[0], &evidence)
     }
 }

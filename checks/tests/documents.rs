@@ -57,7 +57,7 @@ struct Case {
 impl Case {
     fn new(document: DocumentKind, country: &'static str) -> Self {
         let (typed, media, countries) = (BTreeMap::new(), Vec::new(), json!(["*"]));
-        Self { document, country, countries, typed, media, used_before: false }
+        Self { document, country, countries, typed, media, chip: None, used_before: false }
     }
 
     /// A passport whose zone was read and proven.
@@ -97,13 +97,14 @@ impl Case {
         let document = Submission::DocumentUpload { document: self.document, country: self.country.to_owned() };
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
-        let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
+        let (media, chip: None, used_before) = (self.media.as_slice(), Some(self.used_before));
         look(
             &flow,
             &Evidence {
                 flow: &flow,
                 submissions: &submissions,
                 media,
+                chip: None,
                 used_before,
                 watchlists: &Watchlists::default(),
                 at: NOW,

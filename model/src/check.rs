@@ -36,11 +36,13 @@ pub enum CheckKind {
     DuplicateDocument,
     /// Nobody on the operator's lists may be the person.
     Watchlist,
+    /// The chip of the document holds what its issuer has signed.
+    DocumentChip,
 }
 
 impl CheckKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DataCompleteness,
         Self::Age,
         Self::ImageQuality,
@@ -53,6 +55,7 @@ impl CheckKind {
         Self::DataMatch,
         Self::DuplicateDocument,
         Self::Watchlist,
+        Self::DocumentChip,
     ];
 
     /// The name in templates and results.
@@ -71,6 +74,7 @@ impl CheckKind {
             Self::DataMatch => "data_match",
             Self::DuplicateDocument => "duplicate_document",
             Self::Watchlist => "watchlist",
+            Self::DocumentChip => "document_chip",
         }
     }
 

@@ -9,6 +9,7 @@
 //! attempt. [`decide`] is the only place that knows these moves.
 
 use crate::check::{CheckKind, CheckResult, Finding};
+use crate::chip::Chip;
 use crate::error::{ErrorCode, FieldError, Refusal};
 use crate::event::{self, Event, EventKind};
 use crate::field::Fields;
@@ -32,6 +33,8 @@ pub enum Command {
     Renew,
     /// A picture was taken in and is kept; it replaces the one of its kind.
     Attach(Media),
+    /// The document's chip was read; it replaces what an earlier reading said.
+    AttachChip(Box<Chip>),
     /// The person submits a step.
     Submit(Submission),
     /// The person or the tenant ends it.
@@ -186,6 +189,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::Renew if session.status().is_terminal() => Err(ended(session)),
         Command::Renew => Ok(Transition::unchanged(session)),
         Command::Attach(media) => attach(session, media, at),
+        Command::AttachChip(chip) => attach_chip(session, chip, at),
         Command::Submit(submission) => submit(session, submission, at),
         Command::Cancel(by) => cancel(session, by, at),
         Command::FinishChecks { run, findings, fields } => Ok(finish(session, run, findings, fields, at)),
@@ -246,6 +250,32 @@ fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, 
     personal.media.sort_by_key(|media| media.kind);
     personal.uploads += 1;
     Ok(Transition { effects: replaced.into_iter().collect(), ..Transition::quiet(next, at) })
+}
+
+/// Whether a chip may be sent in now. Asked before it is looked at, and again when it is put on record.
+/// The person need not have begun: it is the tenant's app that reads a chip.
+///
+/// # Errors
+/// `invalid_state`, `session_expired`, `check_not_required`.
+pub fn may_attach_chip(session: &Session, at: Timestamp) -> Result<(), Refusal> {
+    if session.is_overdue(at) {
+        return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
+    }
+    if session.state != State::Created {
+        persons_turn(session)?;
+    }
+    if session.flow.checks().iter().any(|spec| spec.kind == CheckKind::DocumentChip) {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::CheckNotRequired, "This session's flow has no document_chip check."))
+}
+
+fn attach_chip(session: &Session, chip: Box<Chip>, at: Timestamp) -> Result<Transition, Refusal> {
+    may_attach_chip(session, at)?;
+    let mut next = session.clone();
+    let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
+    personal.chip = Some(chip);
+    Ok(Transition::quiet(next, at))
 }
 
 fn submit(session: &Session, submission: Submission, at: Timestamp) -> Result<Transition, Refusal> {

@@ -10,6 +10,7 @@ pub mod api_key;
 pub mod audit_log;
 pub mod breaker;
 pub mod check;
+pub mod chip;
 pub mod country;
 pub mod date;
 pub mod decide;

@@ -44,7 +44,7 @@ pub(in crate::http) struct FlowConfig {
     steps: Vec<Step>,
     /// Each kind once at most. Absent: typed data is checked for completeness, and a
     /// document by every check that reads one.
-    #[schema(max_items = 12)]
+    #[schema(max_items = 13)]
     checks: Option<Vec<CheckSpec>>,
     /// How many runs of checks a person has.
     #[schema(minimum = 1, maximum = 10, default = 3)]
