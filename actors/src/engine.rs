@@ -19,6 +19,7 @@ use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
 use crate::check_pool::{CheckPool, Sources};
+use crate::chips::ChipTrust;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
@@ -51,6 +52,8 @@ pub struct EngineConfig {
     pub keep_events: Duration,
     /// How long the entries of audit logs stay readable.
     pub keep_audit_log: Duration,
+    /// The certificates that the chips of documents are trusted by.
+    pub chip_trust: Arc<ChipTrust>,
     /// How old a list that people are looked for on may be before results say that it is.
     pub watchlist_max_age: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
@@ -79,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) retention: Progress,
     pub(crate) pictures_swept: Mutex<Option<Timestamp>>,
     pub(crate) lists: Arc<Lists>,
+    pub(crate) chip_trust: Arc<ChipTrust>,
     pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -133,6 +137,7 @@ impl Engine {
                 retention: Progress::default(),
                 pictures_swept: Mutex::default(),
                 lists,
+                chip_trust: config.chip_trust,
                 context,
                 registry,
                 root,

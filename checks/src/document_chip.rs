@@ -32,7 +32,10 @@ pub(crate) fn objection(chip: &Chip, zone: Option<&Zone>, at: Timestamp) -> Opti
     };
     let zone = zone.filter(|zone| zone.digits.all_hold());
     let Some(zone) = zone else {
-        return failed("chip_zone_invalid", "The machine-readable zone on the chip is none, or its check digits do not hold.");
+        return failed(
+            "chip_zone_invalid",
+            "The machine-readable zone on the chip is none, or its check digits do not hold.",
+        );
     };
     if chip.revocation == Revocation::Listed {
         return failed("chip_signer_revoked", "The certificate that the chip was signed with was revoked.");
@@ -52,16 +55,20 @@ pub(crate) fn objection(chip: &Chip, zone: Option<&Zone>, at: Timestamp) -> Opti
             failed("chip_signer_not_yet_valid", "The certificate that the chip was signed with is not valid yet.")
         }
         (_, Time::After) => failed("chip_anchor_expired", "The issuing authority's certificate has expired."),
-        (_, Time::Before) => failed("chip_anchor_not_yet_valid", "The issuing authority's certificate is not valid yet."),
+        (_, Time::Before) => {
+            failed("chip_anchor_not_yet_valid", "The issuing authority's certificate is not valid yet.")
+        }
         (Time::Within, Time::Within) => None,
     }
 }
 
-/// Codes: those of [`objection`], and `chip_missing` (failed).
-pub(crate) fn run(chip: Option<&Chip>, zone: Option<&Zone>, at: Timestamp) -> Finding {
-    let Some(chip) = chip else {
-        return Finding::failed("chip_missing", "The document's chip was not read.");
-    };
+/// Nobody has sent a chip in. Code: `chip_missing` (failed).
+pub(crate) const fn missing() -> Finding {
+    Finding::failed("chip_missing", "The document's chip was not read.")
+}
+
+/// Codes: those of [`objection`].
+pub(crate) fn run(chip: &Chip, zone: Option<&Zone>, at: Timestamp) -> Finding {
     let (revocation, outdated) = match chip.revocation {
         Revocation::NoList => ("no_list", false),
         Revocation::NotListed { next_update } => ("not_listed", next_update.is_some_and(|next| next < at)),

@@ -118,11 +118,21 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
-        CheckKind::DocumentChip => document_chip::run(evidence.chip, evidence.chip_zone().as_ref(), evidence.at),
+        CheckKind::DocumentChip => match evidence.chip {
+            Some(chip) => judge_chip(chip, evidence.at),
+            None => document_chip::missing(),
+        },
         CheckKind::Watchlist => {
             watchlist::run(evidence, &resolve(evidence), spec.min_match.unwrap_or(watchlist::DEFAULT_MATCH))
         }
     }
+}
+
+/// What `document_chip` says of a chip at a time.
+#[must_use]
+pub fn judge_chip(chip: &Chip, at: Timestamp) -> Finding {
+    let zone = Date::of(at).and_then(|today| mrz::document::Document::parse(&chip.lines, today).ok());
+    document_chip::run(chip, zone.as_ref(), at)
 }
 
 /// Resolves what is known of the person and their document: what machines have read, and what was
@@ -161,7 +171,8 @@ pub(crate) mod tests {
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
         let (watchlists, used_before) = (&Watchlists::default(), Some(false));
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], chip: None, used_before, watchlists, at };
+        let evidence =
+            Evidence { flow: &flow, submissions: &submissions, media: &[], chip: None, used_before, watchlists, at };
         run(&flow.checks()[0], &evidence)
     }
 }

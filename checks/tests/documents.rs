@@ -97,7 +97,7 @@ impl Case {
         let document = Submission::DocumentUpload { document: self.document, country: self.country.to_owned() };
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
-        let (media, chip: None, used_before) = (self.media.as_slice(), Some(self.used_before));
+        let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
         look(
             &flow,
             &Evidence {

@@ -158,7 +158,10 @@ mod tests {
     #[test]
     fn every_wrong_field_is_named() {
         assert_eq!(paths(&json!({})), ["sod", "dg1"]);
-        assert_eq!(paths(&json!({ "sod": "", "dg1": "YQ", "dg2": "%%", "dg17": "YQ==" })), ["sod", "dg1", "dg2", "dg17"]);
+        assert_eq!(
+            paths(&json!({ "sod": "", "dg1": "YQ", "dg2": "%%", "dg17": "YQ==" })),
+            ["sod", "dg1", "dg2", "dg17"]
+        );
         let large = "A".repeat(LARGEST_SOD.div_ceil(3) * 4 + 4);
         assert_eq!(paths(&json!({ "sod": large, "dg1": "YQA=" })), ["sod"]);
     }

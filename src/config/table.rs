@@ -136,6 +136,8 @@ settings! {
         webhook_allow: Ranges = text("RANGES").otherwise("public addresses alone");
     }
     "Checks" {
+        /// The certificates that the chips of documents are trusted by (CSCA), and their revocation lists: a file, or a folder of them, in DER or PEM; read at the start.
+        chip_trust: Option<PathBuf> = text("PATH").otherwise("none, so that no chip is authentic");
         /// How old a list that people are looked for on may be before results and `vetd watchlist list` call it stale.
         watchlist_max_age: Days = number("DAYS", 1..=3650).default("30");
     }

@@ -8,6 +8,7 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod body;
+mod chips;
 mod error;
 mod event_stream;
 mod events;

@@ -16,7 +16,7 @@ use super::links::Links;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, audit_log, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
+    api_keys, audit_log, auth, chips, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
     sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
@@ -95,6 +95,7 @@ fn tenants() -> Router<Shared> {
         .route("/v1/sessions/{id}", get(sessions::get))
         .route("/v1/sessions/{id}/cancel", post(sessions::cancel))
         .route("/v1/sessions/{id}/token", post(sessions::token))
+        .route("/v1/sessions/{id}/chip", post(chips::take_in))
         .route("/v1/verifications", get(verifications::list))
         .route("/v1/verifications/{id}", get(verifications::get))
         .route("/v1/verifications/{id}/cancel", post(verifications::cancel))

@@ -1,5 +1,6 @@
 //! `vetd serve`: from settings to a running server, and to an orderly end.
 
+mod chip_trust;
 mod door;
 pub mod first_start;
 mod patience;
@@ -156,6 +157,7 @@ async fn start(
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),
+        chip_trust: Arc::new(chip_trust::read(settings)?),
         watchlist_max_age: settings.watchlist_max_age.duration(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };

@@ -256,6 +256,7 @@ pub fn config() -> EngineConfig {
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,
         keep_audit_log: KEEP_AUDIT_LOG,
+        chip_trust: Arc::default(),
         watchlist_max_age: WATCHLIST_MAX_AGE,
         on_fatal: None,
     }

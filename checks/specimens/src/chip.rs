@@ -91,9 +91,8 @@ impl Issued {
     /// certificate's key.
     #[must_use]
     pub fn sign_groups(&self, groups: &[(u8, &[u8])]) -> Vec<u8> {
-        let hash = |(number, bytes): &(u8, &[u8])| {
-            sequence(&[tlv(0x02, &[*number]), tlv(0x04, &Sha256::digest(bytes))])
-        };
+        let hash =
+            |(number, bytes): &(u8, &[u8])| sequence(&[tlv(0x02, &[*number]), tlv(0x04, &Sha256::digest(bytes))]);
         let hashes: Vec<Vec<u8>> = groups.iter().map(hash).collect();
         let object = sequence(&[tlv(0x02, &[0]), sequence(&[oid(&SHA256)]), sequence(&hashes)]);
         let content_type = sequence(&[oid(&CONTENT_TYPE), tlv(0x31, &oid(&SECURITY_OBJECT))]);

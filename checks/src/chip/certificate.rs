@@ -26,10 +26,6 @@ impl Certificate {
         Some(Self { inner, der: der.to_vec(), issuer, subject })
     }
 
-    pub(super) fn der(&self) -> &[u8] {
-        &self.der
-    }
-
     pub(super) fn serial(&self) -> &[u8] {
         self.inner.tbs_certificate().serial_number().as_bytes()
     }

@@ -43,9 +43,9 @@ pub(super) fn zone(group: &[u8]) -> Option<Vec<String>> {
         _ => return None,
     };
     let plain = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '<';
-    text.chars().all(plain).then(|| {
-        (0..text.len() / length).map(|line| text[line * length..(line + 1) * length].to_owned()).collect()
-    })
+    text.chars()
+        .all(plain)
+        .then(|| (0..text.len() / length).map(|line| text[line * length..(line + 1) * length].to_owned()).collect())
 }
 
 /// The content of an element with this tag that fills all bytes.

@@ -2,13 +2,10 @@
 
 use proptest::prelude::*;
 use vetd_model::check::{CheckStatus, Finding};
-use vetd_model::date::Date;
 use vetd_specimens::chip::{CertificatePlan, Issued, group_1};
 use vetd_specimens::{Format, Person};
 
 use super::*;
-use crate::document_chip;
-use crate::mrz::document::Document as Zone;
 
 /// 22 November 2025.
 const AT: Timestamp = Timestamp::from_seconds(1_763_800_000);
@@ -56,8 +53,7 @@ fn trusting(files: &[&[u8]]) -> Trust {
 
 fn judged(files: &ChipFiles, trust: &Trust) -> Finding {
     let chip = read(files, trust, AT).unwrap();
-    let zone = Zone::parse(&chip.lines, Date::of(AT).unwrap()).ok();
-    document_chip::run(Some(&chip), zone.as_ref(), AT)
+    crate::judge_chip(&chip, AT)
 }
 
 fn code(plan: &Plan) -> Option<String> {
@@ -209,8 +205,7 @@ proptest! {
         let place = place.index(file.len());
         file[place] ^= 1 << bit;
         if let Ok(chip) = read(&changed, &trust, AT) {
-            let zone = Zone::parse(&chip.lines, Date::of(AT).unwrap()).ok();
-            let finding = document_chip::run(Some(&chip), zone.as_ref(), AT);
+            let finding = crate::judge_chip(&chip, AT);
             // Versions and the list of algorithms are not signed over; what counts is what was signed.
             prop_assert!(finding.status != CheckStatus::Passed || chip.lines == Plan::usual().lines);
             prop_assert!(which == 0 || finding.code.as_deref() == Some("chip_data_altered"));

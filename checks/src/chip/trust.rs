@@ -80,8 +80,9 @@ impl Trust {
             }
             return Ok(());
         }
-        let list = CertificateList::<Raw>::from_der(der)
-            .map_err(|_| BadTrust("it holds something that is neither a certificate nor a revocation list".to_owned()))?;
+        let list = CertificateList::<Raw>::from_der(der).map_err(|_| {
+            BadTrust("it holds something that is neither a certificate nor a revocation list".to_owned())
+        })?;
         let list = list.tbs_cert_list;
         let issuer = list.issuer.to_der().map_err(|error| BadTrust(error.to_string()))?;
         let revoked = list.revoked_certificates.unwrap_or_default();

@@ -37,6 +37,14 @@ pub(in crate::http) fn session_token() -> Value {
     json!({ "sdk_token": TOKEN, "iframe_url": iframe_url(), "expires_at": CREATED + 1800 })
 }
 
+pub(in crate::http) fn chip_upload() -> Value {
+    json!({ "sod": "dwAA", "dg1": "YQAA" })
+}
+
+pub(in crate::http) fn chip_taken() -> Value {
+    json!({ "object": "chip", "session_id": session()["id"], "data_groups": [1, 2], "status": "passed", "code": null })
+}
+
 pub(in crate::http) fn canceled_session() -> Value {
     with(session(), "status", "canceled")
 }

@@ -17,14 +17,14 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, audit_log, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications,
-    webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, chips, event_stream, events, health, iframe, media, sessions, templates, test_mode,
+    verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token,
+        sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token, chips::take_in,
         verifications::list, verifications::get, verifications::cancel, verifications::review, verifications::redact,
         templates::create, templates::list, templates::get, templates::patch,
         templates::publish, templates::rollback, templates::make_default, templates::archive,
