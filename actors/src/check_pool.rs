@@ -9,9 +9,6 @@ use vetd_checks::Evidence;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::decide::CheckFinding;
 use vetd_model::field::{Fields, document_of};
-use vetd_model::media::Media;
-use vetd_model::session::Personal;
-use vetd_model::submission::Submission;
 use vetd_model::{Session, Timestamp};
 use vetd_storage::Store;
 
@@ -137,7 +134,7 @@ impl Actor for Pool {
     }
 }
 
-/// Runs the checks of the session's flow, one after the other, and resolves what is known of the
+/// Runs the checks of the session's flow that are our own, one after the other, and resolves what is known of the
 /// person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
 /// say what its `test_outcome` asks for.
 pub(crate) fn run_checks(
@@ -146,7 +143,7 @@ pub(crate) fn run_checks(
     now: &dyn Fn() -> Timestamp,
 ) -> (Vec<CheckFinding>, Fields) {
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
-    let media = pictures_of(session, personal);
+    let media: Vec<_> = session.pictures_of_run().cloned().collect();
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
     let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before, at: session.updated };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
@@ -162,16 +159,10 @@ pub(crate) fn run_checks(
         };
         CheckFinding { kind: spec.kind, finding, started, finished: now() }
     };
-    let findings = session.flow.checks().iter().enumerate().map(check).collect();
+    let own = session.flow.checks().iter().enumerate();
+    let own = own.filter(|(_, spec)| spec.provider.is_none() || session.test_outcome.is_some());
+    let findings = own.map(check).collect();
     (findings, fields)
-}
-
-/// The pictures that were asked for and taken in this attempt: what an earlier one left behind is no
-/// evidence.
-fn pictures_of(session: &Session, personal: &Personal) -> Vec<Media> {
-    let wanted: Vec<_> = personal.submissions.values().flat_map(Submission::pictures).collect();
-    let is_of_run = |media: &&Media| media.attempt + 1 == session.attempts && wanted.contains(&&media.kind);
-    personal.media.iter().filter(is_of_run).cloned().collect()
 }
 
 /// Whether another verification of the workspace and mode has used the document; `None` if nobody can

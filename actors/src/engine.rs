@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
 use vetd_model::address::WebhookTargets;
+use vetd_model::link::Links;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
 use vetd_storage::media::MediaStore;
@@ -25,6 +26,7 @@ use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
 use crate::pictures::{Pictures, Readers};
+use crate::providers::Providers;
 use crate::readiness::Probed;
 use crate::receiving::expire_uploads;
 use crate::registry::{Registry, SessionKey};
@@ -44,6 +46,8 @@ pub struct EngineConfig {
     pub resident_limit: usize,
     /// Threads that run checks at the same time.
     pub check_threads: usize,
+    /// The beginning of every link, without a slash at its end.
+    pub public_url: String,
     /// Where webhooks may go.
     pub webhook_targets: WebhookTargets,
     /// How long events stay readable, and with them their deliveries.
@@ -71,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint_change: tokio::sync::Mutex<()>,
     pub(crate) webhooks: Webhooks,
     webhook_targets: WebhookTargets,
+    links: Links,
     pub(crate) readers: Readers,
     pub(crate) probed: Probed,
     pub(crate) retention: Progress,
@@ -99,6 +104,10 @@ impl Engine {
         let checks =
             CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
                 .await?;
+        let links = Links::new(&*store.derived_key("media links"), config.public_url.clone());
+        let (of_store, of_clock, of_providers) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters));
+        let targets = config.webhook_targets.clone();
+        let providers = Providers::new(of_store, of_clock, of_providers, links.clone(), targets)?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
         let context = Arc::new(Context {
             store: Arc::clone(&store),
@@ -106,6 +115,7 @@ impl Engine {
             receiving: Arc::default(),
             clock: Arc::clone(&clock),
             checks,
+            providers,
             meters: of_sessions,
         });
         let registry = Registry::start(&root, &context, &config).await?;
@@ -121,6 +131,7 @@ impl Engine {
                 endpoint_change: tokio::sync::Mutex::default(),
                 webhooks,
                 webhook_targets: config.webhook_targets,
+                links,
                 readers,
                 probed: Probed::default(),
                 retention: Progress::default(),
@@ -140,6 +151,7 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         let inner = &self.inner;
         inner.context.checks.stop();
+        inner.context.providers.stop();
         inner.registry.drain(inner.clock.as_ref(), grace).await;
         inner.webhooks.stop().await;
         inner.root.stop(None);
@@ -180,6 +192,12 @@ impl Engine {
     #[must_use]
     pub fn webhook_targets(&self) -> &WebhookTargets {
         &self.inner.webhook_targets
+    }
+
+    /// Makes and reads signed links.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.inner.links
     }
 
     /// A key for one purpose, derived from the master key.

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use vetd_model::ApiKeyId;
 use vetd_model::audit_log::{Actor, AuditAction};
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::StepKind;
 use vetd_model::media::Media;
 use vetd_model::review::NewReview;
 use vetd_model::simulate::Action;
+use vetd_model::{ApiKeyId, CheckId};
 
 /// What can be asked of a session from outside.
 #[derive(Debug)]
@@ -30,6 +30,13 @@ pub enum Ask {
     Cancel(CanceledBy),
     /// Test mode: walk through these actions in one step, with these pictures.
     Simulate(Vec<Action>, Vec<Media>),
+    /// A provider answers for a check, in its own words.
+    Answer {
+        /// Which check.
+        check: CheckId,
+        /// The body, as it came.
+        answer: Value,
+    },
     /// A person of the tenant decides a doubtful case.
     Review {
         /// How, and why.
@@ -72,6 +79,7 @@ impl Ask {
             Self::Cancel(_) => "cancel",
             Self::Simulate(..) => "simulate",
             Self::Attach(_) => "attach",
+            Self::Answer { .. } => "answer",
             Self::Review { .. } => "review",
             Self::Redact { .. } => "redact",
             Self::ForgetMedia { .. } => "forget_media",

@@ -92,6 +92,9 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
+        CheckKind::Provider | CheckKind::FaceMatch | CheckKind::Liveness => {
+            Finding::needs_review("provider_unknown", "Only a provider can carry out this check.")
+        }
     }
 }
 

@@ -229,6 +229,8 @@ pub struct CheckSpec {
     pub on_review: OnReview,
     /// For [`CheckKind::Age`]: the age in whole years that the person must have reached.
     pub min_age: Option<u8>,
+    /// The name of the provider that carries it out, where it is not a check of our own.
+    pub provider: Option<String>,
 }
 
 /// A validated flow. Equal flows have equal digests, however their JSON was spaced or ordered.
@@ -354,12 +356,13 @@ impl Flow {
     /// compares with anything. Such a session never completes by itself: somebody has to look.
     #[must_use]
     pub fn has_unread_evidence(&self, looked: impl Fn(CheckKind) -> bool) -> bool {
-        let reads_document = [CheckKind::DocumentMrz, CheckKind::DocumentBarcode].into_iter().any(looked);
+        use CheckKind as Kind;
+        let any = |kinds: &[Kind]| kinds.iter().copied().any(&looked);
         self.steps.iter().any(|step| match step.kind() {
             StepKind::Consent | StepKind::DataEntry => false,
-            StepKind::DocumentUpload => !reads_document,
-            // No check of this release compares faces.
-            StepKind::Selfie | StepKind::Liveness => true,
+            StepKind::DocumentUpload => !any(&[Kind::DocumentMrz, Kind::DocumentBarcode, Kind::Provider]),
+            StepKind::Selfie => !any(&[Kind::FaceMatch, Kind::Liveness, Kind::Provider]),
+            StepKind::Liveness => !any(&[Kind::Liveness, Kind::Provider]),
         })
     }
 }
@@ -369,8 +372,9 @@ impl CheckSpec {
         let mut json = json!({
             "type": self.kind.as_str(), "on_fail": self.on_fail.as_str(), "on_review": self.on_review.as_str(),
         });
-        if let (Some(age), Some(map)) = (self.min_age, json.as_object_mut()) {
-            map.insert("min_age".to_owned(), age.into());
+        if let Some(map) = json.as_object_mut() {
+            map.extend(self.min_age.map(|age| ("min_age".to_owned(), age.into())));
+            map.extend(self.provider.as_deref().map(|name| ("provider".to_owned(), name.into())));
         }
         json
     }

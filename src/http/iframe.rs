@@ -9,7 +9,7 @@ use vetd_actors::{Ask, EngineError, Reply};
 use vetd_model::check::LastError;
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::{Step, StepKind};
-use vetd_model::{Refusal, Session, SessionId, State, Status, Timestamp};
+use vetd_model::{Refusal, Session, SessionId, Status, Timestamp};
 
 use super::auth::Person;
 use super::body::no_fields;
@@ -41,7 +41,7 @@ pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut
     let is_readable = match session.state.ended_at() {
         Some(end) => front.engine.now() < end.after(AFTERGLOW),
         // Checks that run past the deadline outlive every token; the person waits for them.
-        None => !person.token_ended || matches!(session.state, State::Checking { .. }),
+        None => !person.token_ended || session.state.is_checked(),
     };
     if !is_readable {
         return Err(token::ended().into());

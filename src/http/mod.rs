@@ -17,7 +17,6 @@ mod health;
 mod iframe;
 mod json;
 mod limits;
-mod links;
 mod listing;
 mod media;
 mod metrics;
@@ -27,6 +26,7 @@ mod operator;
 mod page;
 mod parts;
 mod paths;
+mod providers;
 mod query;
 mod reply;
 mod routes;
@@ -49,7 +49,6 @@ use vetd_actors::Engine;
 
 use event_stream::Streams;
 use limits::Limits;
-use links::Links;
 use token::Tokens;
 
 use crate::telemetry::HttpMeters;
@@ -112,7 +111,6 @@ struct Front {
     engine: Engine,
     settings: HttpSettings,
     tokens: Tokens,
-    links: Links,
     permits: Arc<Semaphore>,
     /// Caps how many pictures are in memory at once.
     files: Arc<Semaphore>,

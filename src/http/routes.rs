@@ -12,12 +12,11 @@ use vetd_model::ErrorCode;
 use super::error::Problem;
 use super::event_stream::Streams;
 use super::limits::Limits;
-use super::links::Links;
 use super::token::Tokens;
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
     api_keys, audit_log, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
-    sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    providers, sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
@@ -48,13 +47,12 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers 
 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
-    let links = Links::new(&*engine.derived_key("media links"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
     let (streams, document) = (Streams::default(), openapi::Document::default());
-    Arc::new(Front { engine, settings, tokens, links, permits, files, limits, streams, registry, document })
+    Arc::new(Front { engine, settings, tokens, permits, files, limits, streams, registry, document })
 }
 
 fn public(front: Shared) -> Router {
@@ -123,6 +121,9 @@ fn tenants() -> Router<Shared> {
         .route("/v1/webhook_deliveries", get(webhook_deliveries::list))
         .route("/v1/webhook_deliveries/{id}", get(webhook_deliveries::get))
         .route("/v1/webhook_deliveries/{id}/redeliver", post(webhook_deliveries::redeliver))
+        .route("/v1/providers", post(providers::create).get(providers::list))
+        .route("/v1/providers/{id}", get(providers::get).patch(providers::patch).delete(providers::delete))
+        .route("/v1/providers/{id}/rotate_secret", post(providers::rotate_secret))
         .route("/v1/api_keys", post(api_keys::create).get(api_keys::list))
         .route("/v1/api_keys/{id}", get(api_keys::get))
         .route("/v1/api_keys/{id}/revoke", post(api_keys::revoke))
@@ -144,7 +145,7 @@ fn people() -> Router<Shared> {
 
 /// For whoever holds a signed link.
 fn linked() -> Router<Shared> {
-    Router::new().route("/media/{id}", get(media::show))
+    Router::new().route("/media/{id}", get(media::show)).route("/callbacks/{id}", post(providers::answer))
 }
 
 pub(super) async fn unknown_path() -> Problem {

@@ -153,6 +153,7 @@ async fn start(
         shards: cores * 4,
         resident_limit: settings.resident,
         check_threads: settings.check_threads.unwrap_or(cores),
+        public_url: settings.public_url(listening),
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),

@@ -252,6 +252,7 @@ pub fn config() -> EngineConfig {
         shards: 2,
         resident_limit: 1_000,
         check_threads: 2,
+        public_url: PUBLIC_URL.to_owned(),
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,
         keep_audit_log: KEEP_AUDIT_LOG,

@@ -273,6 +273,34 @@ pub(in crate::http) fn recovered() -> Value {
     })
 }
 
+pub(in crate::http) fn provider_create() -> Value {
+    json!({ "name": "faces", "url": "https://faces.example.com/vetd", "timeout_seconds": 10, "receives": ["media"] })
+}
+
+pub(in crate::http) fn provider() -> Value {
+    json!({
+        "id": id("prv"), "object": "provider", "livemode": false, "name": "faces",
+        "url": "https://faces.example.com/vetd", "timeout_seconds": 10, "receives": ["media"], "created": CREATED,
+        "updated": CREATED,
+    })
+}
+
+pub(in crate::http) fn provider_created() -> Value {
+    with(provider(), "secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")
+}
+
+pub(in crate::http) fn provider_deleted() -> Value {
+    json!({ "id": id("prv"), "object": "provider", "deleted": true })
+}
+
+pub(in crate::http) fn provider_answer() -> Value {
+    json!({ "status": "failed", "code": "face_mismatch", "score": 0.07, "details": { "faces_found": 1 } })
+}
+
+pub(in crate::http) fn provider_answered() -> Value {
+    json!({ "object": "provider_answer", "id": id("chk"), "status": "failed" })
+}
+
 pub(in crate::http) fn endpoint_deleted() -> Value {
     json!({ "id": id("we"), "object": "webhook_endpoint", "deleted": true })
 }
