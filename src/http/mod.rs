@@ -11,6 +11,7 @@ mod body;
 mod error;
 mod event_stream;
 mod events;
+mod file;
 mod follow;
 mod frame;
 mod health;
@@ -35,6 +36,7 @@ mod templates;
 mod test_mode;
 mod token;
 mod verifications;
+mod web;
 mod webhook_deliveries;
 mod webhook_endpoints;
 mod workspace;
@@ -51,6 +53,7 @@ use event_stream::Streams;
 use limits::Limits;
 use links::Links;
 use token::Tokens;
+use web::{Resumes, Site};
 
 use crate::telemetry::HttpMeters;
 
@@ -113,6 +116,7 @@ struct Front {
     settings: HttpSettings,
     tokens: Tokens,
     links: Links,
+    resumes: Resumes,
     permits: Arc<Semaphore>,
     /// Caps how many pictures are in memory at once.
     files: Arc<Semaphore>,
@@ -120,6 +124,7 @@ struct Front {
     streams: Streams,
     registry: Arc<Registry>,
     document: openapi::Document,
+    site: Site,
 }
 
 /// How handlers are handed the [`Front`].

@@ -14,10 +14,11 @@ use super::event_stream::Streams;
 use super::limits::Limits;
 use super::links::Links;
 use super::token::Tokens;
+use super::web::{Resumes, Site};
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
     api_keys, audit_log, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
-    sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    sessions, templates, test_mode, verifications, web, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
@@ -49,12 +50,26 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
     let links = Links::new(&*engine.derived_key("media links"));
+    let resumes = Resumes::new(&*engine.derived_key("page addresses"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
-    let (streams, document) = (Streams::default(), openapi::Document::default());
-    Arc::new(Front { engine, settings, tokens, links, permits, files, limits, streams, registry, document })
+    let (streams, document, site) = (Streams::default(), openapi::Document::default(), Site::default());
+    Arc::new(Front {
+        engine,
+        settings,
+        tokens,
+        links,
+        resumes,
+        permits,
+        files,
+        limits,
+        streams,
+        registry,
+        document,
+        site,
+    })
 }
 
 fn public(front: Shared) -> Router {
@@ -70,7 +85,8 @@ fn public(front: Shared) -> Router {
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
-        .route("/docs/{file}", get(openapi::file));
+        .route("/docs/{file}", get(openapi::file))
+        .merge(files());
     framed(front, routes)
 }
 
@@ -144,7 +160,15 @@ fn people() -> Router<Shared> {
 
 /// For whoever holds a signed link.
 fn linked() -> Router<Shared> {
-    Router::new().route("/media/{id}", get(media::show))
+    Router::new().route("/media/{id}", get(media::show)).route("/iframe", get(web::open))
+}
+
+/// For every browser.
+fn files() -> Router<Shared> {
+    Router::new()
+        .route("/iframe/assets/{version}/{*path}", get(web::asset))
+        .route("/embed.js", get(web::embed))
+        .route("/embed.d.ts", get(web::embed_types))
 }
 
 pub(super) async fn unknown_path() -> Problem {
