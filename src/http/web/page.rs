@@ -19,7 +19,7 @@ use super::{Files, RESOURCE_POLICY};
 
 /// What the page may use of the device. Everything else that a page can ask for is off.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
-    "camera=(self), microphone=(self), accelerometer=(), autoplay=(self), bluetooth=(), display-capture=(), \
+    "camera=(self), microphone=(self), accelerometer=(), autoplay=(self), display-capture=(), \
      encrypted-media=(), fullscreen=(self), geolocation=(), gyroscope=(), hid=(), idle-detection=(), \
      local-fonts=(), magnetometer=(), midi=(), payment=(), picture-in-picture=(), \
      publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), \
