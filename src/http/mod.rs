@@ -93,6 +93,19 @@ pub struct HttpSettings {
     pub shows_metrics: bool,
     /// True if traces are on.
     pub traced: bool,
+    /// Who can try `/demo`.
+    pub demo: Demo,
+}
+
+/// Who can try `/demo`, and with it make test sessions without a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demo {
+    /// Nobody: it is not there.
+    Off,
+    /// Who reaches the server under the name of its own machine.
+    Loopback,
+    /// Who reaches the server.
+    Everyone,
 }
 
 impl HttpSettings {
@@ -111,6 +124,7 @@ impl HttpSettings {
             meters: HttpMeters::default(),
             shows_metrics: true,
             traced: false,
+            demo: Demo::Off,
         }
     }
 }

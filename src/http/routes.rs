@@ -15,7 +15,7 @@ use super::links::Links;
 use super::streams::Streams;
 use super::token::Tokens;
 use super::web::{Resumes, Site};
-use super::{Facts, Front, HttpSettings, Shared};
+use super::{Demo, Facts, Front, HttpSettings, Shared};
 use super::{
     api_keys, audit_log, auth, event_stream, events, frame, handoff, health, iframe, media, metrics, openapi, operator,
     session_stream, sessions, specimens, templates, test_mode, verifications, web, webhook_deliveries,
@@ -89,7 +89,8 @@ fn public(front: Shared) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
         .route("/docs/{file}", get(openapi::file))
-        .merge(files());
+        .merge(files())
+        .merge(if front.settings.demo == Demo::Off { Router::new() } else { demo() });
     framed(front, routes)
 }
 
@@ -177,6 +178,14 @@ fn files() -> Router<Shared> {
         .route("/iframe/assets/{version}/{*path}", get(web::asset))
         .route("/embed.js", get(web::embed))
         .route("/embed.d.ts", get(web::embed_types))
+}
+
+/// For a first look.
+fn demo() -> Router<Shared> {
+    Router::new()
+        .route("/demo", get(web::demo::page))
+        .route("/demo/{file}", get(web::demo::asset))
+        .route("/demo/sessions", post(web::demo::create))
 }
 
 pub(super) async fn unknown_path() -> Problem {

@@ -123,7 +123,7 @@ impl SessionStream {
 
     /// Whether the person may still follow. A session's end ends its token, too, and is worth waiting for
     /// until it is written.
-    async fn goes_on(&self) -> Option<()> {
+    async fn goes_on(&mut self) -> Option<()> {
         self.front.engine.may_serve(self.person.realm).ok()?;
         let session = sessions::find(&self.front, self.person.realm, self.person.session).await.ok()?;
         if session.is_overdue(self.front.engine.now()) {

@@ -1,5 +1,6 @@
 //! What browsers get: the page in the iframe, `/embed.js` and the demo, from files in the binary.
 
+pub(super) mod demo;
 mod files;
 mod page;
 pub(super) mod parents;
