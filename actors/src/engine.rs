@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
-use crate::check_pool::CheckPool;
+use crate::check_pool::{CheckPool, Tools};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
@@ -35,6 +35,7 @@ use crate::retention::Progress;
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
+use crate::watching::Watchers;
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
@@ -101,9 +102,14 @@ impl Engine {
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
         let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
-        let checks =
-            CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
-                .await?;
+        let watchers = Arc::<Watchers>::default();
+        let tools = Tools {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            meters: Arc::clone(&meters),
+            watchers: Arc::clone(&watchers),
+        };
+        let checks = CheckPool::start(&root, tools, config.check_threads).await?;
         let links = Links::new(&*store.derived_key("media links"), config.public_url.clone());
         let (of_store, of_clock, of_providers) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters));
         let targets = config.webhook_targets.clone();
@@ -117,6 +123,7 @@ impl Engine {
             checks,
             providers,
             meters: of_sessions,
+            watchers,
         });
         let registry = Registry::start(&root, &context, &config).await?;
         let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), of_webhooks, &config).await?;

@@ -28,6 +28,7 @@ use crate::receiving::Receiving;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
+use crate::watching::Watchers;
 
 /// What every session's actor works with.
 pub(crate) struct Context {
@@ -38,6 +39,7 @@ pub(crate) struct Context {
     pub(crate) checks: CheckPool,
     pub(crate) providers: Providers,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
@@ -268,6 +270,9 @@ impl SessionState {
                 if next.status().is_terminal() {
                     self.context.receiving.forget_session(self.key.id);
                 }
+                if receipt.session.is_some() {
+                    self.context.watchers.changed(self.key);
+                }
                 let handle = receipt.session.or(before.map(|(_, handle)| handle));
                 self.known = handle.map(|handle| (next, handle));
                 self.perform(transition.effects);
@@ -306,7 +311,9 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
         Ask::Simulate(actions, pictures) => {
-            let check = |session: &Session| simulated(run_checks(session, context.store.as_ref(), &|| at), session, at);
+            let check = |session: &Session| {
+                simulated(run_checks(session, context.store.as_ref(), &|| at, &|_| {}), session, at)
+            };
             simulate(session, &actions, &pictures, at, &check)
         }
         Ask::Answer { check, answer } => {

@@ -19,6 +19,7 @@ use crate::review::{NewReview, Redaction, Review};
 pub use crate::session::CanceledBy;
 use crate::session::{Personal, Session, State, Status, StepSet};
 use crate::submission::{Submission, not_required};
+use crate::test_outcome::TestOutcome;
 use crate::time::Timestamp;
 
 /// What can be asked of a session.
@@ -61,6 +62,8 @@ pub enum Command {
     /// The server has started again: a run of checks that its end interrupted goes on, and its time
     /// limit begins anew.
     Resume,
+    /// Test mode: from here on the checks say this.
+    Choose(TestOutcome),
     /// Test mode: act as if the deadline had come now.
     Lapse,
     /// A person of the tenant decides a doubtful case.
@@ -213,6 +216,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::AnswerCall { check, finding } => checking::answer(session, check, finding, at),
         Command::Ring => Ok(checking::ring(session, at)),
         Command::Resume => Ok(checking::resume(session, at)),
+        Command::Choose(outcome) => choose(session, outcome, at),
         Command::Lapse => lapse(session, at),
         Command::Review { review, reviewer } => decide_review(session, review, reviewer, at),
         Command::Redact => redact(session, at),
@@ -324,6 +328,15 @@ fn cancel(session: &Session, by: CanceledBy, at: Timestamp) -> Result<Transition
         return Err(Refusal::new(ErrorCode::VerificationNotCancelable, message));
     }
     Ok(Transition::announced(Session { state: State::Canceled { at, by }, ..session.clone() }, at))
+}
+
+fn choose(session: &Session, outcome: TestOutcome, at: Timestamp) -> Result<Transition, Refusal> {
+    if session.realm.mode.is_live() {
+        return Err(invalid("Only a test session's outcome can be chosen."));
+    }
+    persons_turn(session)?;
+    outcome.fits(&session.flow).map_err(|message| Refusal::field("outcome", message))?;
+    Ok(Transition::quiet(Session { test_outcome: Some(outcome), ..session.clone() }, at))
 }
 
 fn lapse(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {

@@ -146,7 +146,8 @@ values! {
     TemplateName = text("For people.", 1, NAME_LIMIT)
         .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
         .examples([json!("Know your customer")]);
-    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` is taken.", 1, SLUG_LIMIT)
+    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` and \
+                 `scaffold-document` are taken.", 1, SLUG_LIMIT)
         .pattern(Some("^[a-z0-9_][a-z0-9_-]*$"))
         .examples([json!("kyc-basic")]);
     Link = url("An address.");
