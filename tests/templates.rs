@@ -305,7 +305,7 @@ async fn every_wrong_field_is_named_at_once() {
                 { "type": "fingerprint" },
             ],
             "checks": [
-                { "type": "face_match" },
+                { "type": "iris_scan" },
                 { "type": "age", "on_fail": "ignore", "on_review": "skip", "min_age": 0 },
                 { "type": "data_completeness", "min_age": 18 },
             ],
@@ -379,7 +379,7 @@ async fn flows_that_cannot_be() {
         let named = app.post("/v1/templates", body).await.refused(422, "validation_error");
         assert_eq!(named[0], field, "{case}: {named:?}");
     }
-    for slug in ["scaffold", "", "Ab", "a b", "-a", "ü", &"s".repeat(61)] {
+    for slug in ["scaffold", "scaffold-document", "", "Ab", "a b", "-a", "ü", &"s".repeat(61)] {
         let body = json!({ "name": "n", "slug": slug, "flow_config": flow("N.") });
         assert_eq!(app.post("/v1/templates", body).await.refused(422, "validation_error"), ["slug"], "{slug}");
     }

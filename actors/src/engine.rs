@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
 use vetd_model::address::WebhookTargets;
+use vetd_model::link::Links;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
 use vetd_storage::media::MediaStore;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
-use crate::check_pool::{CheckPool, Sources};
+use crate::check_pool::{CheckPool, Tools};
 use crate::chips::ChipTrust;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -26,6 +27,7 @@ use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
 use crate::pictures::{Pictures, Readers};
+use crate::providers::Providers;
 use crate::readiness::Probed;
 use crate::receiving::expire_uploads;
 use crate::registry::{Registry, SessionKey};
@@ -34,6 +36,7 @@ use crate::retention::Progress;
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
+use crate::watching::Watchers;
 use crate::watchlists::Lists;
 use crate::webhooks::Webhooks;
 
@@ -46,6 +49,8 @@ pub struct EngineConfig {
     pub resident_limit: usize,
     /// Threads that run checks at the same time.
     pub check_threads: usize,
+    /// The beginning of every link, without a slash at its end.
+    pub public_url: String,
     /// Where webhooks may go.
     pub webhook_targets: WebhookTargets,
     /// How long events stay readable, and with them their deliveries.
@@ -77,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint_change: tokio::sync::Mutex<()>,
     pub(crate) webhooks: Webhooks,
     webhook_targets: WebhookTargets,
+    links: Links,
     pub(crate) readers: Readers,
     pub(crate) probed: Probed,
     pub(crate) retention: Progress,
@@ -105,10 +111,19 @@ impl Engine {
         let meters = Arc::new(Meters::new());
         let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
         let lists = Arc::new(Lists::load(store.shelf(), config.watchlist_max_age)?);
-        let sources = Sources { store: Arc::clone(&store), lists: Arc::clone(&lists) };
-        let checks =
-            CheckPool::start(&root, sources.clone(), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
-                .await?;
+        let watchers = Arc::<Watchers>::default();
+        let tools = Tools {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            meters: Arc::clone(&meters),
+            watchers: Arc::clone(&watchers),
+            lists: Arc::clone(&lists),
+        };
+        let checks = CheckPool::start(&root, tools, config.check_threads).await?;
+        let links = Links::new(&*store.derived_key("media links"), config.public_url.clone());
+        let (of_store, of_clock, of_providers) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters));
+        let targets = config.webhook_targets.clone();
+        let providers = Providers::new(of_store, of_clock, of_providers, links.clone(), targets)?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
         let context = Arc::new(Context {
             store: Arc::clone(&store),
@@ -116,8 +131,10 @@ impl Engine {
             receiving: Arc::default(),
             clock: Arc::clone(&clock),
             checks,
-            sources,
+            providers,
+            lists: Arc::clone(&lists),
             meters: of_sessions,
+            watchers,
         });
         let registry = Registry::start(&root, &context, &config).await?;
         let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), of_webhooks, &config).await?;
@@ -132,6 +149,7 @@ impl Engine {
                 endpoint_change: tokio::sync::Mutex::default(),
                 webhooks,
                 webhook_targets: config.webhook_targets,
+                links,
                 readers,
                 probed: Probed::default(),
                 retention: Progress::default(),
@@ -153,6 +171,7 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         let inner = &self.inner;
         inner.context.checks.stop();
+        inner.context.providers.stop();
         inner.registry.drain(inner.clock.as_ref(), grace).await;
         inner.webhooks.stop().await;
         inner.root.stop(None);
@@ -194,6 +213,12 @@ impl Engine {
     #[must_use]
     pub fn webhook_targets(&self) -> &WebhookTargets {
         &self.inner.webhook_targets
+    }
+
+    /// Makes and reads signed links.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.inner.links
     }
 
     /// A key for one purpose, derived from the master key.

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use vetd_model::ApiKeyId;
 use vetd_model::audit_log::{Actor, AuditAction};
 use vetd_model::chip::Chip;
 use vetd_model::decide::CanceledBy;
@@ -10,6 +9,7 @@ use vetd_model::flow::StepKind;
 use vetd_model::media::Media;
 use vetd_model::review::NewReview;
 use vetd_model::simulate::Action;
+use vetd_model::{ApiKeyId, CheckId};
 
 /// What can be asked of a session from outside.
 #[derive(Debug)]
@@ -33,6 +33,13 @@ pub enum Ask {
     Cancel(CanceledBy),
     /// Test mode: walk through these actions in one step, with these pictures.
     Simulate(Vec<Action>, Vec<Media>),
+    /// A provider answers for a check, in its own words.
+    Answer {
+        /// Which check.
+        check: CheckId,
+        /// The body, as it came.
+        answer: Value,
+    },
     /// A person of the tenant decides a doubtful case.
     Review {
         /// How, and why.
@@ -76,6 +83,7 @@ impl Ask {
             Self::Simulate(..) => "simulate",
             Self::Attach(_) => "attach",
             Self::AttachChip(_) => "attach_chip",
+            Self::Answer { .. } => "answer",
             Self::Review { .. } => "review",
             Self::Redact { .. } => "redact",
             Self::ForgetMedia { .. } => "forget_media",

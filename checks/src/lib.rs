@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 pub use mrz::NetError;
 pub use picture::PictureError;
 pub use reader::{Reader, TakenIn};
-pub use specimens::specimen;
+pub use specimens::{SPECIMENS, SpecimenPicture, specimen};
 
 use vetd_model::Timestamp;
 use vetd_model::check::{CheckKind, Finding};
@@ -124,6 +124,9 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         },
         CheckKind::Watchlist => {
             watchlist::run(evidence, &resolve(evidence), spec.min_match.unwrap_or(watchlist::DEFAULT_MATCH))
+        }
+        CheckKind::Provider | CheckKind::FaceMatch | CheckKind::Liveness => {
+            Finding::needs_review("provider_unknown", "Only a provider can carry out this check.")
         }
     }
 }

@@ -38,11 +38,17 @@ pub enum CheckKind {
     Watchlist,
     /// The chip of the document holds what its issuer has signed.
     DocumentChip,
+    /// Whatever a provider is asked to look at.
+    Provider,
+    /// The selfie shows the face on the document.
+    FaceMatch,
+    /// The person is there, and not a picture of them.
+    Liveness,
 }
 
 impl CheckKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::DataCompleteness,
         Self::Age,
         Self::ImageQuality,
@@ -56,6 +62,9 @@ impl CheckKind {
         Self::DuplicateDocument,
         Self::Watchlist,
         Self::DocumentChip,
+        Self::Provider,
+        Self::FaceMatch,
+        Self::Liveness,
     ];
 
     /// The name in templates and results.
@@ -75,7 +84,16 @@ impl CheckKind {
             Self::DuplicateDocument => "duplicate_document",
             Self::Watchlist => "watchlist",
             Self::DocumentChip => "document_chip",
+            Self::Provider => "provider",
+            Self::FaceMatch => "face_match",
+            Self::Liveness => "liveness",
         }
+    }
+
+    /// True for checks that only a provider can carry out.
+    #[must_use]
+    pub const fn needs_provider(self) -> bool {
+        matches!(self, Self::Provider | Self::FaceMatch | Self::Liveness)
     }
 
     /// The check with this name.

@@ -6,6 +6,7 @@ use crate::check::CheckKind;
 use crate::country;
 use crate::error::Refusal;
 use crate::flow::{CheckSpec, Countries, DocumentKind, FieldKind, FieldSpec, Flow, FlowDigest, Step, StepKind};
+use crate::provider::provider_name;
 use crate::validate::{Issues, Object};
 use crate::verdict::{OnFail, OnReview};
 
@@ -182,8 +183,14 @@ fn default_checks(steps: &[Step]) -> Vec<CheckSpec> {
     use CheckKind as Kind;
     let has = |kind| steps.iter().any(|step| step.kind() == kind);
     let (typed, document) = (has(StepKind::DataEntry), has(StepKind::DocumentUpload));
-    let spec =
-        |(kind, on_fail)| CheckSpec { kind, on_fail, on_review: OnReview::Review, min_age: None, min_match: None };
+    let spec = |(kind, on_fail)| CheckSpec {
+        kind,
+        on_fail,
+        on_review: OnReview::Review,
+        min_age: None,
+        min_match: None,
+        provider: None,
+    };
     let of_data = [(Kind::DataCompleteness, OnFail::Fail)].into_iter().filter(|_| typed);
     let of_document = [
         (Kind::ImageQuality, OnFail::Retry),
@@ -236,8 +243,13 @@ fn check(value: &Value, path: &str, issues: &mut Issues) -> Option<CheckSpec> {
     };
     let min_age = small(CheckKind::Age, "min_age", 1..=120, DEFAULT_MIN_AGE);
     let min_match = small(CheckKind::Watchlist, "min_match", 70..=100, DEFAULT_MIN_MATCH);
+    let provider = object.optional_with("provider", issues, provider_name);
+    if provider.is_none() && kind.needs_provider() {
+        issues.add(format!("{path}.provider"), "is required: vetd has no check of its own for this");
+    }
     object.finish(issues);
     Some(CheckSpec {
+        provider,
         kind,
         on_fail: on_fail.unwrap_or(OnFail::Fail),
         on_review: on_review.unwrap_or(OnReview::Review),

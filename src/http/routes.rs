@@ -10,14 +10,15 @@ use vetd_actors::Engine;
 use vetd_model::ErrorCode;
 
 use super::error::Problem;
-use super::event_stream::Streams;
 use super::limits::Limits;
-use super::links::Links;
+use super::streams::Streams;
 use super::token::Tokens;
-use super::{Facts, Front, HttpSettings, Shared};
+use super::web::{Resumes, Site};
+use super::{Demo, Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, audit_log, auth, chips, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
-    sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, auth, chips, event_stream, events, frame, handoff, health, iframe, media, metrics, openapi,
+    operator, providers, session_stream, sessions, specimens, templates, test_mode, verifications, web,
+    webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
@@ -48,13 +49,27 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers 
 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
-    let links = Links::new(&*engine.derived_key("media links"));
+    let resumes = Resumes::new(&*engine.derived_key("page addresses"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
-    let (streams, document) = (Streams::default(), openapi::Document::default());
-    Arc::new(Front { engine, settings, tokens, links, permits, files, limits, streams, registry, document })
+    let (event_streams, session_streams) = (Streams::new(event_stream::CAPS), Streams::new(session_stream::CAPS));
+    let (document, site) = (openapi::Document::default(), Site::default());
+    Arc::new(Front {
+        engine,
+        settings,
+        tokens,
+        resumes,
+        permits,
+        files,
+        limits,
+        event_streams,
+        session_streams,
+        registry,
+        document,
+        site,
+    })
 }
 
 fn public(front: Shared) -> Router {
@@ -70,7 +85,9 @@ fn public(front: Shared) -> Router {
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
-        .route("/docs/{file}", get(openapi::file));
+        .route("/docs/{file}", get(openapi::file))
+        .merge(files())
+        .merge(if front.settings.demo == Demo::Off { Router::new() } else { demo() });
     framed(front, routes)
 }
 
@@ -124,6 +141,9 @@ fn tenants() -> Router<Shared> {
         .route("/v1/webhook_deliveries", get(webhook_deliveries::list))
         .route("/v1/webhook_deliveries/{id}", get(webhook_deliveries::get))
         .route("/v1/webhook_deliveries/{id}/redeliver", post(webhook_deliveries::redeliver))
+        .route("/v1/providers", post(providers::create).get(providers::list))
+        .route("/v1/providers/{id}", get(providers::get).patch(providers::patch).delete(providers::delete))
+        .route("/v1/providers/{id}/rotate_secret", post(providers::rotate_secret))
         .route("/v1/api_keys", post(api_keys::create).get(api_keys::list))
         .route("/v1/api_keys/{id}", get(api_keys::get))
         .route("/v1/api_keys/{id}/revoke", post(api_keys::revoke))
@@ -136,16 +156,40 @@ fn tenants() -> Router<Shared> {
 fn people() -> Router<Shared> {
     Router::new()
         .route("/iframe/api/session", get(iframe::session))
+        .route("/iframe/api/session/stream", get(session_stream::open))
         .route("/iframe/api/load", post(iframe::load))
         .route("/iframe/api/media/{kind}", put(media::put).head(media::arrived))
         .route("/iframe/api/steps/{type}", post(iframe::submit))
         .route("/iframe/api/cancel", post(iframe::cancel))
         .route("/iframe/api/token", post(iframe::token))
+        .route("/iframe/api/handoff", post(handoff::offer))
+        .route("/iframe/api/specimens", get(specimens::list))
+        .route("/iframe/api/specimens/{name}", get(specimens::show))
+        .route("/iframe/api/test/outcome", post(specimens::outcome))
 }
 
 /// For whoever holds a signed link.
 fn linked() -> Router<Shared> {
-    Router::new().route("/media/{id}", get(media::show))
+    Router::new()
+        .route("/media/{id}", get(media::show))
+        .route("/callbacks/{id}", post(providers::answer))
+        .route("/iframe", get(web::open))
+}
+
+/// For every browser.
+fn files() -> Router<Shared> {
+    Router::new()
+        .route("/iframe/assets/{version}/{*path}", get(web::asset))
+        .route("/embed.js", get(web::embed))
+        .route("/embed.d.ts", get(web::embed_types))
+}
+
+/// For a first look.
+fn demo() -> Router<Shared> {
+    Router::new()
+        .route("/demo", get(web::demo::page))
+        .route("/demo/{file}", get(web::demo::asset))
+        .route("/demo/sessions", post(web::demo::create))
 }
 
 pub(super) async fn unknown_path() -> Problem {

@@ -12,12 +12,13 @@ use vetd_model::audit_log::AuditEntry;
 use vetd_model::delivery::{Attempt, Delivery, Failing};
 use vetd_model::event::Event;
 use vetd_model::notice::{Logged, Notice};
+use vetd_model::provider::Provider;
 use vetd_model::secret::SessionSecret;
 use vetd_model::session::Personal;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
-use vetd_model::{AuditEntryId, EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
+use vetd_model::{AuditEntryId, EndpointId, EventId, ProviderId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::backup::BackupError;
@@ -161,6 +162,20 @@ pub enum Write<'a> {
         realm: Realm,
         /// Which.
         id: EndpointId,
+    },
+    /// A provider of checks.
+    Provider {
+        /// The revision that was read.
+        revision: u64,
+        /// The provider afterwards.
+        provider: &'a Provider,
+    },
+    /// Removes a provider.
+    RemoveProvider {
+        /// Whose.
+        realm: Realm,
+        /// Which.
+        id: ProviderId,
     },
     /// A delivery, put or replaced.
     Delivery {
@@ -423,6 +438,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// One endpoint.
     fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError>;
+
+    /// The providers of a realm, newest first.
+    fn providers(&self, realm: Realm) -> Result<Vec<Stored<Provider>>, StoreError>;
 
     /// How far an endpoint's events are taken care of.
     fn mark(&self, endpoint: EndpointId) -> Result<Mark, StoreError>;

@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::Instrument;
 use vetd_model::audit_log::AuditEntry;
 use vetd_model::delivery::{Attempt, Delivery};
+use vetd_model::provider::Provider;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, Workspace};
@@ -195,6 +196,10 @@ impl Store for SledStore {
 
     fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError> {
         self.shared.endpoint(realm, id)
+    }
+
+    fn providers(&self, realm: Realm) -> Result<Vec<Stored<Provider>>, StoreError> {
+        self.shared.providers(realm)
     }
 
     fn mark(&self, endpoint: EndpointId) -> Result<Mark, StoreError> {

@@ -281,6 +281,34 @@ pub(in crate::http) fn recovered() -> Value {
     })
 }
 
+pub(in crate::http) fn provider_create() -> Value {
+    json!({ "name": "faces", "url": "https://faces.example.com/vetd", "timeout_seconds": 10, "receives": ["media"] })
+}
+
+pub(in crate::http) fn provider() -> Value {
+    json!({
+        "id": id("prv"), "object": "provider", "livemode": false, "name": "faces",
+        "url": "https://faces.example.com/vetd", "timeout_seconds": 10, "receives": ["media"], "created": CREATED,
+        "updated": CREATED,
+    })
+}
+
+pub(in crate::http) fn provider_created() -> Value {
+    with(provider(), "secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")
+}
+
+pub(in crate::http) fn provider_deleted() -> Value {
+    json!({ "id": id("prv"), "object": "provider", "deleted": true })
+}
+
+pub(in crate::http) fn provider_answer() -> Value {
+    json!({ "status": "failed", "code": "face_mismatch", "score": 0.07, "details": { "faces_found": 1 } })
+}
+
+pub(in crate::http) fn provider_answered() -> Value {
+    json!({ "object": "provider_answer", "id": id("chk"), "status": "failed" })
+}
+
 pub(in crate::http) fn endpoint_deleted() -> Value {
     json!({ "id": id("we"), "object": "webhook_endpoint", "deleted": true })
 }
@@ -310,6 +338,34 @@ pub(in crate::http) fn canceled_iframe_session() -> Value {
     let mut session = with(with(iframe_session(), "status", "canceled"), "next_step", Value::Null);
     session["steps"][0]["state"] = json!("pending");
     with(session, "redirect_url", "https://yourapp.example.com/kyc/complete")
+}
+
+pub(in crate::http) fn iframe_page() -> Value {
+    let mut page = iframe_session();
+    page["progress"] = Value::Null;
+    page["parent_origins"] = json!(["https://shop.example.com"]);
+    page["loopback_allowed"] = json!(true);
+    with(page, "server_time", CREATED + 60)
+}
+
+pub(in crate::http) fn session_stream() -> Value {
+    format!("event: session\ndata: {}\n\n:\n\n", iframe_page()).into()
+}
+
+pub(in crate::http) fn handoff() -> Value {
+    let qr_svg = "<?xml version=\"1.0\" standalone=\"yes\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    json!({
+        "object": "handoff", "url": iframe_url(), "qr_svg": qr_svg, "reachable": true, "expires_at": CREATED + 1800,
+    })
+}
+
+pub(in crate::http) fn specimens() -> Value {
+    let passport = json!({
+        "object": "specimen", "name": "passport", "kind": "document_front", "document": "passport", "country": "DE",
+        "content_type": "image/jpeg", "size": 84_282,
+    });
+    let steps = json!({ "consent": { "accepted": true }, "data_entry": { "fields": { "first_name": "ANNA MARIA" } } });
+    json!({ "object": "specimens", "pictures": [passport], "steps": steps })
 }
 
 pub(in crate::http) fn iframe_token() -> Value {

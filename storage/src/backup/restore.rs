@@ -4,14 +4,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use sled::{Batch, Db};
+use vetd_model::Timestamp;
 use zeroize::Zeroizing;
 
 use super::folder::{make_folders, parent, sync};
 use super::frame::{FrameReader, Kind, changes};
 use super::manifest::{FORMAT, FileFacts, Files, Manifest, hex};
+use super::rekey::rekey;
 use super::{BackupError, MANIFEST_FILE, TREE_FILE};
 use crate::api::StoreError;
 use crate::audit::{AuditReport, audit};
@@ -19,6 +22,7 @@ use crate::keyring::{Keyring, given_key};
 use crate::open::{OpenError, SCHEMA, StoreOptions, lock, make_private, open, open_tree};
 use crate::shelf;
 use crate::slots::KEY_FILE;
+use crate::store::SledStore;
 use crate::table::unavailable;
 use crate::writer::{open_data_file, sled_folder};
 
@@ -40,6 +44,9 @@ pub struct RestoreOptions {
     pub master_key: Zeroizing<String>,
     /// How much memory sled may use to cache its pages, in bytes.
     pub cache_bytes: u64,
+    /// The master key that the restored store is to have instead, as text, and the time to note in its
+    /// audit logs.
+    pub new_master_key: Option<(Zeroizing<String>, Timestamp)>,
     /// True if the store is to be had even if its audit finds something.
     pub allow_damage: bool,
 }
@@ -61,6 +68,8 @@ pub enum RestoreStep {
         /// In all.
         of: u64,
     },
+    /// The restored store is given its new master key.
+    Rekeying,
     /// The restored store is being audited.
     Auditing,
 }
@@ -89,8 +98,17 @@ pub fn restore(options: &RestoreOptions, each: &mut dyn FnMut(RestoreStep)) -> R
     make_private(&partial)?;
     backup.load(&partial, options.cache_bytes, each)?;
     backup.copy_files(&partial)?;
+    let mut master_key = &options.master_key;
+    if let Some((new, at)) = &options.new_master_key {
+        each(RestoreStep::Rekeying);
+        let keyring = Keyring::new(&*given_key(new, "the new master key")?);
+        rekey(&*open_aside(&partial, options, master_key)?, &keyring, *at)?;
+        make_durable(&open_tree(&partial, options.cache_bytes)?, &partial)?;
+        master_key = new;
+    }
     each(RestoreStep::Auditing);
-    let audit = audited(&partial, options)?;
+    // Dropping the store waits for its writer, so that its files may be moved.
+    let audit = audit(&*open_aside(&partial, options, master_key)?);
     if !audit.is_sound() && !options.allow_damage {
         return Err(BackupError::Unsound(audit.violations));
     }
@@ -98,15 +116,17 @@ pub fn restore(options: &RestoreOptions, each: &mut dyn FnMut(RestoreStep)) -> R
     Ok(Restored { manifest: backup.manifest, audit })
 }
 
-fn audited(dir: &Path, options: &RestoreOptions) -> Result<AuditReport, BackupError> {
-    let store = open(StoreOptions {
+fn open_aside(
+    dir: &Path,
+    options: &RestoreOptions,
+    master_key: &Zeroizing<String>,
+) -> Result<Arc<SledStore>, OpenError> {
+    open(StoreOptions {
         create: false,
-        master_key: Some(options.master_key.clone()),
+        master_key: Some(master_key.clone()),
         cache_bytes: options.cache_bytes,
         ..StoreOptions::new(dir)
-    })?;
-    // Dropping the store waits for its writer, so that its files may be moved.
-    Ok(audit(&store))
+    })
 }
 
 /// A backup that is read.

@@ -42,8 +42,8 @@ tags!(fault_tag, fault_from, Fault { TimedOut = 0, AddressRefused = 1, NotConnec
 tags!(reason_tag, reason_from, DisabledReason { Gone = 0, Failing = 1 });
 tags!(check_tag, check_from, CheckKind {
     DataCompleteness = 0, Age = 1, ImageQuality = 2, DocumentMrz = 3, DocumentBarcode = 4, DocumentConsistency = 5,
-    DocumentExpiry = 6, DocumentType = 7, IssuingCountry = 8, DataMatch = 9, DuplicateDocument = 10,
-    Watchlist = 12, DocumentChip = 13,
+    DocumentExpiry = 6, DocumentType = 7, IssuingCountry = 8, DataMatch = 9, DuplicateDocument = 10, Provider = 11,
+    Watchlist = 12, DocumentChip = 13, FaceMatch = 14, Liveness = 15,
 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
 tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });

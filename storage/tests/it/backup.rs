@@ -32,7 +32,7 @@ fn take(store: &dyn Store, to: &Path) -> Result<Manifest, BackupError> {
 fn options(from: &Path, to: &Path, key_of: &Path) -> RestoreOptions {
     let master_key = Zeroizing::new(fs::read_to_string(key_of.join("master.key")).unwrap());
     let (from, to) = (from.to_owned(), to.to_owned());
-    RestoreOptions { from, to, master_key, cache_bytes: 8 << 20, allow_damage: false }
+    RestoreOptions { from, to, master_key, new_master_key: None, cache_bytes: 8 << 20, allow_damage: false }
 }
 
 /// Restores with the master key of `key_of`, which is put into the new folder as well.

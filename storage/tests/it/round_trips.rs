@@ -15,7 +15,7 @@ use vetd_model::media::{Flaw, Media, MediaKind, MrzText, Quality, Reading};
 use vetd_model::origin::Origin;
 use vetd_model::retention::{Periods, RetentionPolicy};
 use vetd_model::review::{Decision, Redaction, Review};
-use vetd_model::session::{CanceledBy, State, StepSet};
+use vetd_model::session::{CanceledBy, ProviderCall, State, StepSet};
 use vetd_model::submission::Submission;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::test_outcome::TestOutcome;
@@ -32,6 +32,7 @@ fn every_state() -> Vec<State> {
         State::RequiresInput { accepted: StepSet::default().with(StepKind::Consent) },
         State::Collecting { accepted: StepSet::default().with(StepKind::DataEntry) },
         State::Checking { started: NOW },
+        State::Awaiting { started: NOW, calls: calls() },
         State::Completed { at: NOW },
         State::Failed { at: NOW },
         State::RequiresReview { at: NOW },
@@ -39,6 +40,11 @@ fn every_state() -> Vec<State> {
         State::Canceled { at: NOW, by: CanceledBy::Tenant },
         State::Expired { at: NOW },
     ]
+}
+
+/// One that the provider has accepted, and one that is still to be made.
+fn calls() -> Vec<ProviderCall> {
+    [(1, true), (2, false)].map(|(id, accepted)| ProviderCall { check: CheckId::from_bytes([id; 16]), accepted }).into()
 }
 
 fn every_outcome() -> Vec<Option<TestOutcome>> {
@@ -365,7 +371,7 @@ async fn recovery_sees_live_sessions_of_all_realms_and_no_other() {
             let (mut session, _) = session(realm, number, &[]);
             session.state = state.clone();
             write(&store, None, &session, &[]).await.unwrap();
-            let checking = matches!(state, State::Checking { .. });
+            let checking = matches!(state, State::Checking { .. } | State::Awaiting { .. });
             if let Some(deadline) = session.deadline() {
                 expected.push(LiveSession { realm, id: session.id, deadline, checking });
             }
@@ -381,7 +387,7 @@ async fn recovery_sees_live_sessions_of_all_realms_and_no_other() {
     seen.sort_by_key(|live| (live.id, live.realm));
     expected.sort_by_key(|live| (live.id, live.realm));
     assert_eq!(seen, expected);
-    assert_eq!(expected.len(), 8);
+    assert_eq!(expected.len(), 10);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::values::{
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct SessionCreate {
     /// The template, in its published version. Without it and `template_slug`: the workspace's
-    /// default; else, with a test key, the built-in scaffold.
+    /// default; else, with a test key, the built-in `scaffold`. `scaffold-document` asks for a document.
     template_id: Option<TemplateId>,
     /// The template by its slug. Not together with `template_id`.
     #[schema(example = "kyc-basic")]

@@ -54,6 +54,12 @@ values! {
     MediaId = id::<kind::Media>("A picture.");
     EventId = id::<kind::Event>("An event; the same in every delivery.");
     EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
+    ProviderId = id::<kind::Provider>("A provider of checks.");
+    ProviderName = text("What flows call a provider; unique in its workspace and mode.", 1, 40)
+        .pattern(Some("^[a-z0-9_-]+$"))
+        .examples([json!("faces")]);
+    ReceivedName = names(["media", "fields"],
+        "`media`: links to the pictures. `fields`: what was read and typed of the person.");
     DeliveryId = id::<kind::Delivery>("A webhook delivery.");
     ApiKeyId = id::<kind::ApiKey>("An API key, which is not the key itself.");
     AuditEntryId = id::<kind::AuditEntry>("An entry of the audit log.");
@@ -140,7 +146,8 @@ values! {
     TemplateName = text("For people.", 1, NAME_LIMIT)
         .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
         .examples([json!("Know your customer")]);
-    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` is taken.", 1, SLUG_LIMIT)
+    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` and \
+                 `scaffold-document` are taken.", 1, SLUG_LIMIT)
         .pattern(Some("^[a-z0-9_][a-z0-9_-]*$"))
         .examples([json!("kyc-basic")]);
     Link = url("An address.");
