@@ -3,7 +3,7 @@
 /** @typedef {Node | string | number | null | undefined | false} Child */
 /**
  * `on` holds listeners; `true` sets an empty attribute, `false`, `null` and `undefined` leave it out.
- * @typedef {Record<string, unknown> & { on?: Record<string, (event: any) => void> }} Props
+ * @typedef {Record<string, unknown> & { on?: Record<string, ((event: any) => void) | undefined> }} Props
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -43,7 +43,7 @@ function fill(element, props, children) {
     if (name === "on") continue;
     if (value !== false && value != null) element.setAttribute(name, value === true ? "" : String(value));
   }
-  for (const [type, listener] of Object.entries(props?.on ?? {})) element.addEventListener(type, listener);
+  for (const [type, listener] of Object.entries(props?.on ?? {})) if (listener) element.addEventListener(type, listener);
   element.append(...nodes(children.flat()));
 }
 

@@ -38,8 +38,7 @@ export function screen({ icon: name, tone, title, lead, body = [], actions = [] 
  */
 export function button(text, { look = "primary", icon: name, press, label }) {
   const type = press ? "button" : "submit";
-  const on = press ? { click: press } : {};
-  return h("button", { type, class: `button ${look}`, "aria-label": label, on }, name && icon(name), h("span", {}, text));
+  return h("button", { type, class: `button ${look}`, "aria-label": label, on: { click: press } }, name && icon(name), h("span", {}, text));
 }
 
 /**
