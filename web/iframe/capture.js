@@ -19,7 +19,7 @@ import { viewfinder } from "./viewfinder.js";
  * @typedef {object} Task
  * @property {MediaKind} kind
  * @property {DocumentKind} [document]
- * @property {"card" | "page" | "face"} shape
+ * @property {"card" | "spread" | "face"} shape
  * @property {string} title
  * @property {string} lead
  * @property {string} question What to look for before it is sent.

@@ -6,6 +6,7 @@ import { hasEnded, isChecking } from "./session.js";
 
 const STREAM = "iframe/api/session/stream";
 const LONGEST_PAUSE = 15_000;
+const MOMENT = 1_000;
 
 /**
  * Goes on until the session has ended.
@@ -79,12 +80,14 @@ export function eventParser(emit) {
 }
 
 /**
- * While checks run the next look is soon.
+ * While checks run the next look is soon, also if they begin meanwhile.
  * @param {number} length
  * @param {import("./store.js").Store} store
  */
-function pause(length, store) {
-  const { session } = store.get();
-  const bounded = session && isChecking(session) ? Math.min(length, 1500) : length;
-  return new Promise((resolve) => setTimeout(resolve, bounded));
+async function pause(length, store) {
+  for (let waited = 0; waited < length; waited += MOMENT) {
+    await new Promise((resolve) => setTimeout(resolve, MOMENT));
+    const { session } = store.get();
+    if (session && isChecking(session)) return;
+  }
 }

@@ -17,18 +17,15 @@ export function canHandOff() {
 export async function handOff(app, event) {
   const opener = /** @type {HTMLButtonElement} */ (event.currentTarget);
   await busy(opener, async () => {
-    /** @type {{ url: string, qr_svg: string }} */
-    const { url, qr_svg } = await app.api.post("iframe/api/handoff", {});
-    show(app, url, qr_svg);
+    show(app, await app.api.post("iframe/api/handoff", {}));
   });
 }
 
 /**
  * @param {App} app
- * @param {string} url
- * @param {string} code
+ * @param {{ url: string, qr_svg: string | null, reachable: boolean }} offer
  */
-function show({ t }, url, code) {
+function show({ t }, { url, qr_svg, reachable }) {
   const copy = button(t("handoff.copy"), {
     look: "secondary",
     press: async () => {
@@ -36,10 +33,11 @@ function show({ t }, url, code) {
     },
   });
   const said = h("p", { class: "fine", role: "status" });
-  const address = URL.createObjectURL(new Blob([code], { type: "image/svg+xml" }));
+  const address = URL.createObjectURL(new Blob([qr_svg ?? ""], { type: "image/svg+xml" }));
   const dialog = openDialog(t("handoff.title"), t("app.close"), () => [
     h("p", {}, t("handoff.text")),
-    h("img", { class: "code", src: address, alt: t("handoff.alt") }),
+    !reachable && notice("warn", "alert", [h("p", {}, t("handoff.unreachable"))]),
+    qr_svg && h("img", { class: "code", src: address, alt: t("handoff.alt") }),
     h("p", { class: "waiting" }, h("span", { class: "spinner small" }), t("handoff.waiting")),
     notice("info", "lock", [h("p", {}, t("handoff.private"))]),
     h("div", { class: "actions" }, copy),

@@ -91,22 +91,16 @@ function draw(source, area, quarters) {
 
 /**
  * Which part of the camera's picture lies under a box on the screen, where the picture fills its stage
- * as `object-fit: cover` does; `margin` is added around it, as a share of its size.
+ * as `object-fit: cover` does.
  * @param {{ width: number, height: number }} picture
  * @param {{ width: number, height: number }} stage
  * @param {Area} box Relative to the stage.
- * @param {number} margin
  * @returns {Area}
  */
-export function areaUnder(picture, stage, box, margin) {
+export function areaUnder(picture, stage, box) {
   const scale = Math.max(stage.width / picture.width, stage.height / picture.height);
   const [left, top] = [(picture.width * scale - stage.width) / 2, (picture.height * scale - stage.height) / 2];
-  const x = Math.max(0, (box.x - box.width * margin + left) / scale);
-  const y = Math.max(0, (box.y - box.height * margin + top) / scale);
-  return {
-    x,
-    y,
-    width: Math.min(picture.width - x, (box.width * (1 + 2 * margin)) / scale),
-    height: Math.min(picture.height - y, (box.height * (1 + 2 * margin)) / scale),
-  };
+  const [x, y] = [Math.max(0, (box.x + left) / scale), Math.max(0, (box.y + top) / scale)];
+  const [width, height] = [Math.min(picture.width - x, box.width / scale), Math.min(picture.height - y, box.height / scale)];
+  return { x, y, width, height };
 }

@@ -48,6 +48,12 @@ export function rank(session) {
   return session.attempts * 100 + (isChecking(session) ? 0 : 1 + accepted);
 }
 
+/** @param {Session | null} session */
+function around(session) {
+  const { parent_origins, loopback_allowed } = session ?? {};
+  return { parent_origins, loopback_allowed };
+}
+
 /** @typedef {ReturnType<typeof createSessionActions>} SessionActions */
 
 /**
@@ -60,7 +66,8 @@ export function createSessionActions(store, api) {
     setServerTime(session.server_time);
     const known = store.get().session;
     if (known && rank(session) < rank(known)) return;
-    store.set({ session, problem: null });
+    // Not every answer says who may embed the page; that does not change with what the person does.
+    store.set({ session: { ...around(known), ...session }, problem: null });
   }
 
   /** @param {unknown} error */
@@ -112,6 +119,8 @@ export function createSessionActions(store, api) {
       store.set({ revisited: null });
     },
     cancel: () => act("iframe/api/cancel", {}),
+    /** Test mode: ends the session so. @param {string} outcome */
+    chooseOutcome: (outcome) => act("iframe/api/test/outcome", { outcome }),
     /** @returns {Promise<{ sdk_token: string }>} */
     async renewToken() {
       const response = await api.send("iframe/api/token", { method: "POST", json: {}, key: newKey(), once: true });

@@ -4,6 +4,7 @@ import { confirmCancel } from "./cancel.js";
 import { h, replace, show } from "./dom.js";
 import { LOCALES, offered } from "./i18n.js";
 import { icon } from "./icons.js";
+import { outcomeButtons } from "./test_mode.js";
 import { currentStep, screenFor, stepBefore } from "./screens.js";
 import { hasEnded, isChecking, timeLeft } from "./session.js";
 
@@ -22,13 +23,14 @@ export function createShell(app, root, onLocale) {
   const main = h("main", {});
   const head = h("header", {});
   const foot = h("footer", {});
+  const tools = h("div", {});
   const testBanner = h("p", { class: "banner test" });
   const connection = h("div", { class: "banner", role: "status" });
   const countdown = h("p", { class: "banner time", role: "timer" });
   const spoken = h("p", { class: "visually-hidden", role: "status" });
   let announced = Infinity;
   let drawn = "";
-  replace(root, h("div", { class: "page" }, testBanner, head, connection, countdown, main, foot, spoken));
+  replace(root, h("div", { class: "page" }, testBanner, head, connection, countdown, main, tools, foot, spoken));
 
   /** Redraws what has changed, and nothing that has the focus without need. @param {State} state */
   function update(state) {
@@ -39,7 +41,9 @@ export function createShell(app, root, onLocale) {
       replace(head, ...header(state));
       replace(foot, ...footer(state));
       replace(testBanner, icon("flask"), app.t("test.banner"));
-      show(testBanner, session?.livemode === false);
+      const isTest = session?.livemode === false;
+      show(testBanner, isTest);
+      replace(tools, isTest && !hasEnded(session) && !isChecking(session) && outcomeButtons(app));
     }
     const isOffline = state.connection !== "online";
     const text = isOffline ? app.t(`net.${state.connection}`) : "";

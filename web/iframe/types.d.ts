@@ -52,7 +52,8 @@ export interface Session {
   strings: Record<string, unknown>;
   redirect_url: string | null;
   media: Media[];
-  checks?: Array<{ type: string; status: string }>;
+  /** While checks run: how many of them have ended. */
+  progress?: { done: number; total: number } | null;
   parent_origins?: string[];
   loopback_allowed?: boolean;
   /** Unix seconds. */

@@ -13,13 +13,11 @@ import { SAMPLE, createJudge, greyOf } from "./sharpness.js";
 /** Time between two looks at the picture, and before the first one that counts, in milliseconds. */
 const INTERVAL = 160;
 const SETTLING = 1200;
-/** What is taken around the frame, as a share of it. */
-const MARGIN = 0.06;
 
 /**
  * @param {App} app
  * @param {object} options
- * @param {"card" | "page" | "face"} options.shape
+ * @param {"card" | "spread" | "face"} options.shape
  * @param {(picture: Blob) => void} options.onPicture
  * @param {(failure: CameraFailure) => void} options.onFailure
  * @param {() => void} options.onClose
@@ -77,7 +75,7 @@ export function viewfinder({ t }, { shape, onPicture, onFailure, onClose }) {
     const began = performance.now();
     timer = setInterval(() => {
       if (video.readyState < 2 || document.hidden || !context) return;
-      const { x, y, width, height } = area(0);
+      const { x, y, width, height } = area(guide);
       context.drawImage(video, x, y, width, height, 0, 0, SAMPLE.width, SAMPLE.height);
       const { verdict, ready } = judge(greyOf(context.getImageData(0, 0, SAMPLE.width, SAMPLE.height)), SAMPLE.width);
       const settled = performance.now() - began > SETTLING;
@@ -93,19 +91,18 @@ export function viewfinder({ t }, { shape, onPicture, onFailure, onClose }) {
     if (hint.textContent !== text) hint.textContent = text;
   }
 
-  /** @param {number} margin */
-  function area(margin) {
-    const picture = { width: video.videoWidth, height: video.videoHeight };
-    if (isFace) return { x: 0, y: 0, ...picture };
-    const [outer, inner] = [stage.getBoundingClientRect(), guide.getBoundingClientRect()];
+  /** The part of the camera's picture under an element. @param {HTMLElement} over */
+  function area(over) {
+    const [outer, inner] = [stage.getBoundingClientRect(), over.getBoundingClientRect()];
     const box = { x: inner.x - outer.x, y: inner.y - outer.y, width: inner.width, height: inner.height };
-    return areaUnder(picture, outer, box, margin);
+    return areaUnder({ width: video.videoWidth, height: video.videoHeight }, outer, box);
   }
 
+  /** What the person sees is what is taken. */
   async function take() {
     if (isTaking || video.videoWidth === 0) return;
     isTaking = true;
-    const picture = await snapshot(video, area(MARGIN));
+    const picture = await snapshot(video, area(stage));
     close();
     onPicture(picture);
   }

@@ -7,7 +7,7 @@ import { h, uniqueId } from "../dom.js";
 import { AUTOCOMPLETE, LONGEST, dateOf, dateOrder, humanised, months, wrong } from "../fields.js";
 import { icon } from "../icons.js";
 import { button, busy, screen } from "../layout.js";
-import { specimenValue } from "../test_mode.js";
+import { fillButton } from "../test_mode.js";
 
 /** @import { App, Field, Screen, Step } from "../types.js" */
 
@@ -36,14 +36,9 @@ export function dataEntryScreen(app, step) {
     "form",
     { novalidate: true, on: { submit: (/** @type {Event} */ event) => void submit(event) } },
     ...controls.map(({ element }) => element),
-    h("div", { class: "actions" }, next, testFill()),
+    h("div", { class: "actions" }, next),
+    fillButton(app, "data_entry", ({ fields }) => controls.forEach(({ field, fill }) => fill(fields[field.name] ?? ""))),
   );
-
-  function testFill() {
-    if (store.get().session?.livemode !== false) return null;
-    const fill = () => controls.forEach(({ field, fill }) => fill(specimenValue(field)));
-    return h("div", { class: "test-tools" }, button(t("test.fill"), { look: "secondary", press: fill }));
-  }
 
   /** @param {Event} event */
   async function submit(event) {

@@ -5,6 +5,7 @@ import { countries, countryName } from "../countries.js";
 import { h, replace, uniqueId } from "../dom.js";
 import { icon } from "../icons.js";
 import { button, busy, screen } from "../layout.js";
+import { fillButton } from "../test_mode.js";
 
 /** @import { App, DocumentKind, Media, MediaKind, Screen, Step } from "../types.js" */
 
@@ -122,7 +123,8 @@ export function documentScreen(app, step) {
  * @param {(choice: Choice) => void} onChoice
  * @returns {Screen}
  */
-function chooseScreen({ t, locale, draft }, step, onChoice) {
+function chooseScreen(app, step, onChoice) {
+  const { t, locale, draft } = app;
   const before = /** @type {Partial<Choice>} */ (draft.get("document") ?? {});
   const { documents = [], countries: admitted = [] } = step;
   const id = uniqueId("country");
@@ -163,6 +165,11 @@ function chooseScreen({ t, locale, draft }, step, onChoice) {
     h("div", { class: "field", on: { input: () => complain(false) } }, h("label", { for: id }, t("document.country")), country, error),
     h("fieldset", { class: "field" }, h("legend", {}, t("document.kind")), h("div", { class: "options" }, ...radios.map(({ element }) => element))),
     h("div", { class: "actions" }, button(t("app.continue"), {})),
+    fillButton(app, "document_upload", (/** @type {Choice} */ given) => {
+      country.value = given.country;
+      for (const { input } of radios) input.checked = input.value === given.document;
+      complain(false);
+    }),
   );
   return { element: screen({ title: t("document.title"), lead: t("document.lead"), body: [form] }) };
 }
@@ -179,7 +186,7 @@ function sideScreen(app, choice, kind, { onSent, onBack }) {
   return captureScreen(app, {
     kind,
     document,
-    shape: document === "passport" ? "page" : "card",
+    shape: document === "passport" ? "spread" : "card",
     title: t(`side.${document}.${kind}`),
     lead: countryName(country, app.locale()),
     question: t("capture.question_document"),

@@ -20,11 +20,11 @@ export function waitingScreen({ t, store }) {
 
   /** @param {State} state */
   function update({ session }) {
-    const checks = session?.checks ?? [];
+    const progress = session?.progress;
     const row = (/** @type {string} */ text, /** @type {boolean} */ isDone) =>
       h("li", { class: isDone ? "done" : "" }, isDone ? icon("check") : h("span", { class: "spinner small" }), h("span", {}, text));
-    const rows = checks.map(({ type, status }) => row(t(`check.${type}`) || type, status !== "pending"));
-    replace(list, row(t("waiting.received"), true), ...(rows.length > 0 ? rows : [row(t("waiting.checking"), false)]));
+    const counted = progress && progress.total > 1 ? t("waiting.progress", progress) : t("waiting.checking");
+    replace(list, row(t("waiting.received"), true), row(counted, false));
   }
 
   update(store.get());
