@@ -23,6 +23,7 @@ use crate::registry::SessionKey;
 use crate::root::Root;
 use crate::session_actor::SessionMsg;
 use crate::shard::ShardMsg;
+use crate::watching::Watchers;
 
 /// The pool's handle.
 #[derive(Debug, Clone)]
@@ -32,14 +33,8 @@ pub(crate) struct CheckPool {
 
 impl CheckPool {
     /// Starts the pool with at most `threads` runs at a time.
-    pub(crate) async fn start(
-        root: &Root,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        meters: Arc<Meters>,
-        threads: usize,
-    ) -> Result<Self, EngineError> {
-        let started = Actor::spawn_linked(None, Pool, (store, clock, meters, threads.max(1)), root.get_cell()).await;
+    pub(crate) async fn start(root: &Root, tools: Tools, threads: usize) -> Result<Self, EngineError> {
+        let started = Actor::spawn_linked(None, Pool, (tools, threads.max(1)), root.get_cell()).await;
         let (actor, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { actor })
     }
@@ -59,6 +54,15 @@ impl CheckPool {
     }
 }
 
+/// What runs of checks work with.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) watchers: Arc<Watchers>,
+}
+
 #[derive(Debug)]
 struct Order {
     key: SessionKey,
@@ -74,9 +78,7 @@ enum PoolMsg {
 }
 
 struct PoolState {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    meters: Arc<Meters>,
+    tools: Tools,
     idle_threads: usize,
     queue: VecDeque<Order>,
     /// Queued and running.
@@ -88,14 +90,14 @@ struct Pool;
 impl Actor for Pool {
     type Msg = PoolMsg;
     type State = PoolState;
-    type Arguments = (Arc<dyn Store>, Arc<dyn Clock>, Arc<Meters>, usize);
+    type Arguments = (Tools, usize);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<PoolMsg>,
-        (store, clock, meters, threads): Self::Arguments,
+        (tools, threads): Self::Arguments,
     ) -> Result<PoolState, ActorProcessingErr> {
-        Ok(PoolState { store, clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
+        Ok(PoolState { tools, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
     }
 
     async fn handle(
@@ -113,7 +115,7 @@ impl Actor for Pool {
             PoolMsg::Done { key, run, found: (findings, fields), shard } => {
                 state.idle_threads += 1;
                 state.known.remove(&(key, run));
-                findings.iter().for_each(|check| state.meters.checked(check));
+                findings.iter().for_each(|check| state.tools.meters.checked(check));
                 let message = SessionMsg::ChecksDone { run, findings, fields };
                 if shard.send(ShardMsg::Deliver { key, message }).is_err() {
                     tracing::debug!("the shard has stopped; the run is repeated at the next start");
@@ -124,9 +126,10 @@ impl Actor for Pool {
             && let Some(order) = state.queue.pop_front()
         {
             state.idle_threads -= 1;
-            let (pool, clock, store) = (myself.clone(), Arc::clone(&state.clock), Arc::clone(&state.store));
+            let (pool, tools) = (myself.clone(), state.tools.clone());
             tokio::task::spawn_blocking(move || {
-                let found = run_checks(&order.session, store.as_ref(), &|| clock.now());
+                let ended = |done| tools.watchers.checked(order.key, order.run, done);
+                let found = run_checks(&order.session, tools.store.as_ref(), &|| tools.clock.now(), &ended);
                 let done = PoolMsg::Done { key: order.key, run: order.run, found, shard: order.shard };
                 if pool.send_message(done).is_err() {
                     tracing::debug!("the check pool has stopped; the run is repeated at the next start");
@@ -139,11 +142,12 @@ impl Actor for Pool {
 
 /// Runs the checks of the session's flow, one after the other, and resolves what is known of the
 /// person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
-/// say what its `test_outcome` asks for.
+/// say what its `test_outcome` asks for. `ended` hears how many have ended, after each.
 pub(crate) fn run_checks(
     session: &Session,
     store: &dyn Store,
     now: &dyn Fn() -> Timestamp,
+    ended: &dyn Fn(usize),
 ) -> (Vec<CheckFinding>, Fields) {
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
     let media = pictures_of(session, personal);
@@ -160,6 +164,7 @@ pub(crate) fn run_checks(
                 Finding::needs_review("check_error", "The check could not be carried out.")
             }),
         };
+        ended(position + 1);
         CheckFinding { kind: spec.kind, finding, started, finished: now() }
     };
     let findings = session.flow.checks().iter().enumerate().map(check).collect();

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
-use crate::check_pool::CheckPool;
+use crate::check_pool::{CheckPool, Tools};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
@@ -33,6 +33,7 @@ use crate::retention::Progress;
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
+use crate::watching::Watchers;
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
@@ -96,9 +97,14 @@ impl Engine {
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
         let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
-        let checks =
-            CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
-                .await?;
+        let watchers = Arc::<Watchers>::default();
+        let tools = Tools {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            meters: Arc::clone(&meters),
+            watchers: Arc::clone(&watchers),
+        };
+        let checks = CheckPool::start(&root, tools, config.check_threads).await?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
         let context = Arc::new(Context {
             store: Arc::clone(&store),
@@ -107,6 +113,7 @@ impl Engine {
             clock: Arc::clone(&clock),
             checks,
             meters: of_sessions,
+            watchers,
         });
         let registry = Registry::start(&root, &context, &config).await?;
         let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), of_webhooks, &config).await?;

@@ -33,6 +33,7 @@ mod root;
 mod session_actor;
 mod shard;
 mod uploads;
+mod watching;
 mod webhook_api;
 mod webhooks;
 
@@ -51,3 +52,5 @@ pub use pictures::Shown;
 pub use receiving::{Arrived, Part, Place};
 pub use reply::{Ask, Render, Reply};
 pub use uploads::{Progress, UPLOAD_BYTES, UPLOAD_LIFE, UPLOADS_BYTES, UploadKey, UploadRefusal, Uploads};
+pub use vetd_checks::{SPECIMENS, SpecimenPicture};
+pub use watching::Watch;

@@ -26,6 +26,7 @@ use crate::receiving::Receiving;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
+use crate::watching::Watchers;
 
 /// What every session's actor works with.
 pub(crate) struct Context {
@@ -35,6 +36,7 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
@@ -254,6 +256,9 @@ impl SessionState {
                 if next.status().is_terminal() {
                     self.context.receiving.forget_session(self.key.id);
                 }
+                if receipt.session.is_some() {
+                    self.context.watchers.changed(self.key);
+                }
                 let handle = receipt.session.or(before.map(|(_, handle)| handle));
                 self.known = handle.map(|handle| (next, handle));
                 self.perform(transition.effects);
@@ -289,7 +294,7 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
         Ask::Simulate(actions, pictures) => {
-            let check = |session: &Session| run_checks(session, context.store.as_ref(), &|| at);
+            let check = |session: &Session| run_checks(session, context.store.as_ref(), &|| at, &|_| {});
             simulate(session, &actions, &pictures, at, &check)
         }
         Ask::Attach(media) => decide(session, Command::Attach(*media), at),

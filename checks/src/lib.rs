@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 pub use mrz::NetError;
 pub use picture::PictureError;
 pub use reader::{Reader, TakenIn};
-pub use specimens::specimen;
+pub use specimens::{SPECIMENS, SpecimenPicture, specimen};
 
 use vetd_model::Timestamp;
 use vetd_model::check::{CheckKind, Finding};

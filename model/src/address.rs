@@ -136,7 +136,8 @@ impl WebhookTargets {
 }
 
 /// True for loopback addresses and the names of this machine.
-pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
+#[must_use]
+pub fn is_loopback(host: &Host<&str>) -> bool {
     match *host {
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),

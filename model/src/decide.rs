@@ -19,6 +19,7 @@ use crate::review::{NewReview, Redaction, Review};
 pub use crate::session::CanceledBy;
 use crate::session::{Personal, RUN_LIMIT, Session, State, Status, StepSet};
 use crate::submission::{Submission, not_required};
+use crate::test_outcome::TestOutcome;
 use crate::time::Timestamp;
 use crate::verdict::{Verdict, conclude};
 
@@ -50,6 +51,8 @@ pub enum Command {
     /// The server has started again: a run of checks that its end interrupted begins anew, and
     /// its time limit with it.
     Resume,
+    /// Test mode: from here on the checks say this.
+    Choose(TestOutcome),
     /// Test mode: act as if the deadline had come now.
     Lapse,
     /// A person of the tenant decides a doubtful case.
@@ -191,6 +194,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::FinishChecks { run, findings, fields } => Ok(finish(session, run, findings, fields, at)),
         Command::Ring => Ok(ring(session, at)),
         Command::Resume => Ok(resume(session, at)),
+        Command::Choose(outcome) => choose(session, outcome, at),
         Command::Lapse => lapse(session, at),
         Command::Review { review, reviewer } => decide_review(session, review, reviewer, at),
         Command::Redact => redact(session, at),
@@ -330,6 +334,15 @@ fn resume(session: &Session, at: Timestamp) -> Transition {
         }
         _ => Transition::unchanged(session),
     }
+}
+
+fn choose(session: &Session, outcome: TestOutcome, at: Timestamp) -> Result<Transition, Refusal> {
+    if session.realm.mode.is_live() {
+        return Err(invalid("Only a test session's outcome can be chosen."));
+    }
+    persons_turn(session)?;
+    outcome.fits(&session.flow).map_err(|message| Refusal::field("outcome", message))?;
+    Ok(Transition::quiet(Session { test_outcome: Some(outcome), ..session.clone() }, at))
 }
 
 fn lapse(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {

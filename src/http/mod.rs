@@ -14,6 +14,7 @@ mod events;
 mod file;
 mod follow;
 mod frame;
+mod handoff;
 mod health;
 mod iframe;
 mod json;
@@ -31,7 +32,10 @@ mod paths;
 mod query;
 mod reply;
 mod routes;
+mod session_stream;
 mod sessions;
+mod specimens;
+mod streams;
 mod templates;
 mod test_mode;
 mod token;
@@ -48,10 +52,11 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
+use vetd_model::{Realm, SessionId};
 
-use event_stream::Streams;
 use limits::Limits;
 use links::Links;
+use streams::Streams;
 use token::Tokens;
 use web::{Resumes, Site};
 
@@ -121,7 +126,8 @@ struct Front {
     /// Caps how many pictures are in memory at once.
     files: Arc<Semaphore>,
     limits: Limits,
-    streams: Streams,
+    event_streams: Streams<Realm>,
+    session_streams: Streams<SessionId>,
     registry: Arc<Registry>,
     document: openapi::Document,
     site: Site,

@@ -234,7 +234,7 @@ fn slot(caller: &Caller, parts: &Parts, key: &str) -> IdempotencySlot {
 mod tests {
     use axum::http::HeaderValue;
     use vetd_model::workspace::Scopes;
-    use vetd_model::{ApiKeyId, Mode, Realm, SessionId, WorkspaceId};
+    use vetd_model::{ApiKeyId, Mode, Realm, SessionId, Timestamp, WorkspaceId};
 
     use super::super::auth::Person;
     use super::*;
@@ -268,7 +268,7 @@ mod tests {
         let person = |byte| Person {
             realm: realm(1, Mode::Test),
             session: SessionId::from_bytes([byte; 16]),
-            token_ended: false,
+            token_ends: Timestamp::from_seconds(1),
         };
         let ours = tenant(realm(1, Mode::Test));
         let base = slot(&ours, &parts("POST", "/v1/sessions"), "k");

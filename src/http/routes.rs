@@ -10,15 +10,16 @@ use vetd_actors::Engine;
 use vetd_model::ErrorCode;
 
 use super::error::Problem;
-use super::event_stream::Streams;
 use super::limits::Limits;
 use super::links::Links;
+use super::streams::Streams;
 use super::token::Tokens;
 use super::web::{Resumes, Site};
 use super::{Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, audit_log, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
-    sessions, templates, test_mode, verifications, web, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, auth, event_stream, events, frame, handoff, health, iframe, media, metrics, openapi, operator,
+    session_stream, sessions, specimens, templates, test_mode, verifications, web, webhook_deliveries,
+    webhook_endpoints, workspace,
 };
 
 /// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
@@ -55,7 +56,8 @@ fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
-    let (streams, document, site) = (Streams::default(), openapi::Document::default(), Site::default());
+    let (event_streams, session_streams) = (Streams::new(event_stream::CAPS), Streams::new(session_stream::CAPS));
+    let (document, site) = (openapi::Document::default(), Site::default());
     Arc::new(Front {
         engine,
         settings,
@@ -65,7 +67,8 @@ fn front(engine: Engine, settings: HttpSettings) -> Shared {
         permits,
         files,
         limits,
-        streams,
+        event_streams,
+        session_streams,
         registry,
         document,
         site,
@@ -151,11 +154,16 @@ fn tenants() -> Router<Shared> {
 fn people() -> Router<Shared> {
     Router::new()
         .route("/iframe/api/session", get(iframe::session))
+        .route("/iframe/api/session/stream", get(session_stream::open))
         .route("/iframe/api/load", post(iframe::load))
         .route("/iframe/api/media/{kind}", put(media::put).head(media::arrived))
         .route("/iframe/api/steps/{type}", post(iframe::submit))
         .route("/iframe/api/cancel", post(iframe::cancel))
         .route("/iframe/api/token", post(iframe::token))
+        .route("/iframe/api/handoff", post(handoff::offer))
+        .route("/iframe/api/specimens", get(specimens::list))
+        .route("/iframe/api/specimens/{name}", get(specimens::show))
+        .route("/iframe/api/test/outcome", post(specimens::outcome))
 }
 
 /// For whoever holds a signed link.

@@ -6,6 +6,7 @@
 
 pub mod contract;
 pub mod faulty_disk;
+pub mod sse;
 pub mod steps;
 pub mod world;
 

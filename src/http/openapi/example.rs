@@ -304,6 +304,34 @@ pub(in crate::http) fn canceled_iframe_session() -> Value {
     with(session, "redirect_url", "https://yourapp.example.com/kyc/complete")
 }
 
+pub(in crate::http) fn iframe_page() -> Value {
+    let mut page = iframe_session();
+    page["progress"] = Value::Null;
+    page["parent_origins"] = json!(["https://shop.example.com"]);
+    page["loopback_allowed"] = json!(true);
+    with(page, "server_time", CREATED + 60)
+}
+
+pub(in crate::http) fn session_stream() -> Value {
+    format!("event: session\ndata: {}\n\n:\n\n", iframe_page()).into()
+}
+
+pub(in crate::http) fn handoff() -> Value {
+    let qr_svg = "<?xml version=\"1.0\" standalone=\"yes\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    json!({
+        "object": "handoff", "url": iframe_url(), "qr_svg": qr_svg, "reachable": true, "expires_at": CREATED + 1800,
+    })
+}
+
+pub(in crate::http) fn specimens() -> Value {
+    let passport = json!({
+        "object": "specimen", "name": "passport", "kind": "document_front", "document": "passport", "country": "DE",
+        "content_type": "image/jpeg", "size": 84_282,
+    });
+    let steps = json!({ "consent": { "accepted": true }, "data_entry": { "fields": { "first_name": "ANNA MARIA" } } });
+    json!({ "object": "specimens", "pictures": [passport], "steps": steps })
+}
+
 pub(in crate::http) fn iframe_token() -> Value {
     json!({ "sdk_token": TOKEN, "expires_at": CREATED + 1800 })
 }

@@ -17,8 +17,8 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, audit_log, event_stream, events, health, iframe, media, sessions, templates, test_mode, verifications,
-    webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, event_stream, events, handoff, health, iframe, media, session_stream, sessions, specimens,
+    templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 #[derive(OpenApi)]
@@ -37,7 +37,8 @@ use super::{
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
         audit_log::list,
         test_mode::simulate,
-        iframe::session, iframe::load, media::put, media::arrived, iframe::submit, iframe::cancel, iframe::token,
+        iframe::session, session_stream::open, iframe::load, media::put, media::arrived, iframe::submit,
+        iframe::cancel, iframe::token, handoff::offer, specimens::list, specimens::show, specimens::outcome,
         health::alive, health::ready,
     ),
     components(schemas(schemas::shared::Error)),
