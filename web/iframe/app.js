@@ -38,7 +38,7 @@ const frame = createFrame({
     if (wish) void speak(wish, true);
   },
   onCancel: () => void session.cancel(),
-  explain: (code) => t(`${problemWords(code)}.title`),
+  explain: (code) => t(`${code === "expired" ? "result.expired" : problemWords(code)}.title`),
 });
 /** @type {App} */
 const app = { store, session, api, frame, t, draft, locale: () => store.get().locale };

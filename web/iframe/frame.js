@@ -66,13 +66,15 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
    * @param {State | null} before
    */
   function tell(state, before) {
-    const { session, problem } = state;
-    if (session && !before?.session) {
+    const { problem } = state;
+    // A session that is not open yet is nothing to tell of.
+    const [session, last] = [openOf(state), openOf(before)];
+    if (session && !last) {
       const origin = embedder();
       if (pinned === null && origin && isAllowed(origin, session)) pin(origin);
       post("kyc.ready", {});
     }
-    if (session && (session.status !== before?.session?.status || phaseOf(session) !== phaseOf(before.session))) {
+    if (session && (session.status !== last?.status || phaseOf(session) !== phaseOf(last))) {
       post("kyc.status_changed", { status: session.status, phase: phaseOf(session) });
       if (hasEnded(session)) conclude(session);
     }
@@ -82,7 +84,7 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
   /** @param {Session} session */
   function conclude({ status, redirect_url }) {
     if (status === "canceled") post("kyc.canceled", {});
-    else if (status === "expired") post("kyc.error", { code: "session_expired", message: explain("session_expired") });
+    else if (status === "expired") post("kyc.error", { code: "session_expired", message: explain("expired") });
     else post("kyc.completed", { status, redirect_url });
   }
 
@@ -105,6 +107,12 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
   }
 
   return { isFramed, error: (code, message) => post("kyc.error", { code, message }) };
+}
+
+/** @param {State | null} state */
+function openOf(state) {
+  const session = state?.session ?? null;
+  return session?.status === "created" ? null : session;
 }
 
 /** Where the embedding page comes from, as far as the browser says it. */
