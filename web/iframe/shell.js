@@ -4,9 +4,9 @@ import { confirmCancel } from "./cancel.js";
 import { h, replace, show } from "./dom.js";
 import { LOCALES, offered } from "./i18n.js";
 import { icon } from "./icons.js";
-import { outcomeButtons } from "./test_mode.js";
 import { currentStep, screenFor, stepBefore } from "./screens.js";
 import { hasEnded, isChecking, timeLeft } from "./session.js";
+import { outcomeButtons } from "./test_mode.js";
 
 /** @import { App, State } from "./types.js" */
 
@@ -21,8 +21,8 @@ const COUNTDOWN = 5 * 60_000;
 export function createShell(app, root, onLocale) {
   const { store } = app;
   const main = h("main", {});
-  const head = h("header", {});
-  const foot = h("footer", {});
+  const head = h("div", {});
+  const foot = h("div", { class: "foot" });
   const tools = h("div", {});
   const testBanner = h("p", { class: "banner test" });
   const connection = h("div", { class: "banner", role: "status" });
@@ -30,7 +30,8 @@ export function createShell(app, root, onLocale) {
   const spoken = h("p", { class: "visually-hidden", role: "status" });
   let announced = Infinity;
   let drawn = "";
-  replace(root, h("div", { class: "page" }, testBanner, head, connection, countdown, main, tools, foot, spoken));
+  const top = h("header", {}, testBanner, head, connection, countdown, spoken);
+  replace(root, h("div", { class: "page" }, top, main, h("footer", {}, tools, foot)));
 
   /** Redraws what has changed, and nothing that has the focus without need. @param {State} state */
   function update(state) {

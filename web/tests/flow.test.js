@@ -117,9 +117,6 @@ test("a selfie and the person's word end with somebody who decides", async () =>
   const { person } = await open(context, session);
   await person.picks("selfie");
   await person.uses();
-  const goesOn = person.sight.getByRole("button", { name: /Use it all the same|Yes, it is me/ });
-  await goesOn.waitFor();
-  if ((await goesOn.textContent()) === "Use it all the same") await goesOn.click();
   await person.presses("Yes, it is me");
   await person.sees("Thank you, all is sent");
   assert.equal((await verification(session)).status, "requires_review");

@@ -1,10 +1,10 @@
-// What goes wrong on the way: reloads, lost connections, a busy server, the end of the time, a bad link.
+// What is lost on the way to the server and back costs the person nothing.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch } from "./harness/browser.js";
-import { Person, STEPS, open } from "./harness/person.js";
+import { STEPS, open } from "./harness/person.js";
 import { Vetd } from "./harness/vetd.js";
 
 /** @type {Vetd} */
@@ -19,71 +19,6 @@ before(async () => {
 after(async () => {
   await browser.close();
   await vetd.stop();
-});
-
-test("a reload at every step goes on there, without any command to the server", async () => {
-  const session = await vetd.session({ template_slug: "passport" });
-  const context = await browser.newContext();
-  const { page, person } = await open(context, session);
-  /** @type {string[]} */
-  const commands = [];
-  page.on("request", (request) => {
-    if (request.method() !== "GET" && request.url().includes("/iframe/api/")) commands.push(request.url());
-  });
-  /** @param {string} heading */
-  const reload = async (heading) => {
-    await person.sees(heading);
-    commands.length = 0;
-    await page.reload();
-    await person.sees(heading);
-    assert.deepEqual(commands, []);
-    assert.ok(!page.url().includes("token="));
-  };
-  await reload("Confirm who you are");
-  await person.consents();
-  await page.getByLabel("First names").fill("ANNA MARIA");
-  await reload("Your details");
-  assert.equal(await page.getByLabel("First names").inputValue(), "ANNA MARIA");
-  await person.submitsData();
-  await reload("Your document");
-  await person.chooses("Identity card");
-  await reload("The front of your identity card");
-  await person.picks("id_card_front");
-  await person.uses();
-  await reload("The back of your identity card");
-  // Sent, but its step not given: as when the tab was closed in between.
-  await page.route("**/steps/document_upload", (route) => route.abort());
-  await person.picks("id_card_back");
-  const sent = page.waitForResponse((response) => response.url().endsWith("/media/document_back") && response.status() === 200);
-  await person.uses();
-  await sent;
-  await page.unroute("**/steps/document_upload");
-  await page.reload();
-  await reload("Your pictures are here");
-  await person.presses("Continue");
-  await reload("A picture of your face");
-  await person.picks("selfie");
-  await person.uses();
-  await person.presses("Use it all the same");
-  await reload("You yourself");
-  await person.presses("Yes, it is me");
-  await reload("Thank you, all is sent");
-  await context.close();
-});
-
-test("a new tab has no token, and starts nothing", async () => {
-  const session = await vetd.session({ template_slug: "passport" });
-  const context = await browser.newContext();
-  const { page, person } = await open(context, session);
-  await person.sees("Confirm who you are");
-  const other = await context.newPage();
-  /** @type {string[]} */
-  const asked = [];
-  other.on("request", (request) => request.url().includes("/iframe/api/") && asked.push(request.url()));
-  await other.goto(page.url());
-  await new Person(other).sees("This link is not complete");
-  assert.deepEqual(asked, []);
-  await context.close();
 });
 
 test("an upload that is cut goes on where it was cut", async () => {
@@ -135,9 +70,10 @@ test("a step whose answer is lost is sent again with the same key, and counts on
   });
   const replayed = page.waitForResponse((response) => response.url().endsWith("/steps/consent"));
   await person.consents();
+  // The stream may have told already that the first one has counted.
+  assert.equal((await replayed).headers()["idempotent-replayed"], "true");
   assert.equal(keys.length, 2);
   assert.equal(keys[0], keys[1]);
-  assert.equal((await replayed).headers()["idempotent-replayed"], "true");
   await context.close();
 });
 
@@ -194,55 +130,5 @@ test("a server that starts again costs the person nothing", async () => {
   await vetd.restart();
   await person.presses("Continue");
   await person.sees("Your document");
-  await context.close();
-});
-
-test("near the end the time that is left is shown; at the end, that it is over", async () => {
-  const session = await vetd.session({ template_slug: "passport", expires_in: 120 });
-  const context = await browser.newContext();
-  const { page, person } = await open(context, session);
-  await person.consents();
-  await page.getByText(/Time left: [01]:\d\d/).waitFor();
-  await vetd.restart(120);
-  await person.sees("The time is up");
-  assert.equal((await vetd.call("GET", `/v1/sessions/${session.id}`)).status, "expired");
-  await page.reload();
-  await person.sees("The time is up");
-  await context.close();
-});
-
-test("the token is renewed before it ends", async () => {
-  const session = await vetd.session({ template_slug: "passport", expires_in: 7200 });
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  await page.clock.install();
-  await page.goto(session.iframe_url);
-  const person = new Person(page);
-  await person.sees("Confirm who you are");
-  await vetd.restart(1_200);
-  const renewed = page.waitForResponse((response) => response.url().endsWith("/iframe/api/token") && response.ok());
-  await page.clock.runFor(60_000);
-  await renewed;
-  // The first token has ended by then; the second has not.
-  await vetd.restart(900);
-  await page.clock.resume();
-  await person.consents();
-  await context.close();
-});
-
-test("a forged token and the token of another session open nothing", async () => {
-  const [session, other] = [await vetd.session(), await vetd.session()];
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  await page.goto(session.iframe_url);
-  await new Person(page).sees(/./);
-  // As if somebody had changed what the tab keeps.
-  await page.evaluate(([id, token]) => sessionStorage.setItem(`vetd.token.${id}`, String(token)), [session.id, `${session.sdk_token.slice(0, -4)}AAAA`]);
-  await page.reload();
-  await new Person(page).sees("This link does not work");
-  const address = new URL(session.iframe_url);
-  address.searchParams.set("token", other.sdk_token);
-  await page.goto(address.href);
-  await new Person(page).sees("This link does not work");
   await context.close();
 });
