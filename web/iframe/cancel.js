@@ -10,6 +10,7 @@ export function confirmCancel(app) {
   const { t } = app;
   openDialog(t("cancel.title"), t("app.close"), (close) => {
     const yes = button(t("cancel.yes"), {
+      look: "danger",
       press: () =>
         void busy(yes, async () => {
           await app.session.cancel();
@@ -18,7 +19,7 @@ export function confirmCancel(app) {
     });
     return [
       h("p", {}, t("cancel.text")),
-      h("div", { class: "actions" }, yes, button(t("cancel.no"), { look: "secondary", press: close })),
+      h("div", { class: "actions" }, button(t("cancel.no"), { press: close }), yes),
     ];
   });
 }

@@ -31,14 +31,23 @@ export function screen({ icon: name, tone, title, lead, body = [], actions = [] 
 /**
  * @param {string} text
  * @param {object} options
- * @param {"primary" | "secondary" | "quiet"} [options.look]
+ * @param {"primary" | "secondary" | "quiet" | "danger"} [options.look]
  * @param {IconName} [options.icon]
  * @param {(event: Event) => void} [options.press] None for a button that submits its form.
- * @param {string} [options.label] What screen readers say, where the text alone is not enough.
  */
-export function button(text, { look = "primary", icon: name, press, label }) {
+export function button(text, { look = "primary", icon: name, press }) {
   const type = press ? "button" : "submit";
-  return h("button", { type, class: `button ${look}`, "aria-label": label, on: { click: press } }, name && icon(name), h("span", {}, text));
+  return h("button", { type, class: `button ${look}`, on: { click: press } }, name && icon(name), h("span", {}, text));
+}
+
+/**
+ * A button that is its icon alone; `label` says in words what it does.
+ * @param {IconName} name
+ * @param {string} label
+ * @param {() => void} press
+ */
+export function iconButton(name, label, press) {
+  return h("button", { type: "button", class: `icon-button ${name}`, "aria-label": label, title: label, on: { click: press } }, icon(name));
 }
 
 /**
@@ -88,7 +97,7 @@ export function openDialog(title, closeLabel, content) {
       "div",
       { class: "dialog-head" },
       h("h2", { id }, title),
-      h("button", { type: "button", class: "icon-button", "aria-label": closeLabel, on: { click: close } }, icon("close")),
+      iconButton("close", closeLabel, close),
     ),
     ...content(close),
   );

@@ -31,6 +31,8 @@ export function greyOf({ data }) {
 export function sharpnessOf(grey, width) {
   let [count, sum, squares] = [0, 0, 0];
   for (let at = width + 1; at < grey.length - width - 1; at += 1) {
+    // The neighbours of what stands at the edge are on the other side.
+    if (at % width === 0 || at % width === width - 1) continue;
     const around = Number(grey[at - 1]) + Number(grey[at + 1]) + Number(grey[at - width]) + Number(grey[at + width]);
     const value = 4 * Number(grey[at]) - around;
     count += 1;

@@ -4,6 +4,7 @@ import { confirmCancel } from "./cancel.js";
 import { h, replace, show } from "./dom.js";
 import { LOCALES, offered } from "./i18n.js";
 import { icon } from "./icons.js";
+import { iconButton } from "./layout.js";
 import { currentStep, screenFor, stepBefore } from "./screens.js";
 import { hasEnded, isChecking, timeLeft } from "./session.js";
 import { outcomeButtons } from "./test_mode.js";
@@ -107,15 +108,6 @@ export function createShell(app, root, onLocale) {
   }
 
   return { main, update, tick };
-}
-
-/**
- * @param {import("./icons.js").IconName} name
- * @param {string} label
- * @param {() => void} press
- */
-function iconButton(name, label, press) {
-  return h("button", { type: "button", class: `icon-button ${name}`, "aria-label": label, title: label, on: { click: press } }, icon(name));
 }
 
 /** A language by its own name. @param {string} locale */

@@ -4,6 +4,7 @@
 import { CameraError, closeCamera, hasSeveralCameras, openCamera } from "./camera.js";
 import { h, show } from "./dom.js";
 import { icon } from "./icons.js";
+import { iconButton } from "./layout.js";
 import { areaUnder, snapshot } from "./picture.js";
 import { SAMPLE, createJudge, greyOf } from "./sharpness.js";
 
@@ -28,13 +29,14 @@ export function viewfinder({ t }, { shape, onPicture, onFailure, onClose }) {
   video.muted = true;
   const guide = h("div", { class: "guide" });
   const hint = h("p", { class: "hint", role: "status" }, t("capture.opening"));
-  const stage = h("div", { class: `stage ${shape}` }, video, guide, hint);
+  const stage = h("div", { class: `stage ${shape}` }, video, guide);
   const shutter = h("button", { type: "button", class: "shutter", "aria-label": t("capture.shutter"), on: { click: () => take() } }, icon("camera"));
   const swap = iconButton("swap", t("capture.switch"), () => void change());
   const element = h(
     "div",
     { class: "viewfinder" },
     stage,
+    hint,
     h("div", { class: "controls" }, iconButton("close", t("capture.stop"), onClose), shutter, swap),
   );
   show(swap, false);
@@ -123,13 +125,4 @@ export function viewfinder({ t }, { shape, onPicture, onFailure, onClose }) {
 
   void open();
   return { element, close };
-}
-
-/**
- * @param {import("./icons.js").IconName} name
- * @param {string} label
- * @param {() => void} press
- */
-function iconButton(name, label, press) {
-  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, on: { click: press } }, icon(name));
 }

@@ -4,7 +4,7 @@ import { captureScreen } from "../capture.js";
 import { countries, countryName } from "../countries.js";
 import { h, replace, uniqueId } from "../dom.js";
 import { icon } from "../icons.js";
-import { button, busy, screen } from "../layout.js";
+import { button, busy, iconButton, screen } from "../layout.js";
 import { fillButton } from "../test_mode.js";
 
 /** @import { App, DocumentKind, Media, MediaKind, Screen, Step } from "../types.js" */
@@ -220,7 +220,7 @@ function unread({ store }, { document, country }, media) {
 function reviewScreen({ t, locale }, { document, country }, { onRetake, onSubmit, onChange }) {
   const row = (/** @type {MediaKind} */ kind) => {
     const name = t(`side.${document}.${kind}`);
-    const again = button(t("capture.retake"), { look: "quiet", label: `${t("capture.retake")}: ${name}`, press: () => onRetake(kind) });
+    const again = iconButton("retake", `${t("capture.retake")}: ${name}`, () => onRetake(kind));
     return h("li", {}, icon("check"), h("span", {}, name, h("small", {}, t("document.received"))), again);
   };
   const go = button(t("app.continue"), { press: () => void busy(go, onSubmit) });
