@@ -3,7 +3,8 @@
 
 /** @typedef {[number, number, number]} Rgb */
 
-const BACKGROUNDS = { light: /** @type {Rgb} */ ([255, 255, 255]), dark: /** @type {Rgb} */ ([28, 32, 37]) };
+/** The grounds of style.css on which the accent is hardest to read. */
+const BACKGROUNDS = { light: /** @type {Rgb} */ ([233, 237, 240]), dark: /** @type {Rgb} */ ([44, 50, 57]) };
 const RADII = { none: "0", small: "6px", medium: "12px", large: "20px" };
 const FONTS = { sans: "", serif: "ui-serif, Georgia, serif", rounded: "ui-rounded, system-ui, sans-serif" };
 /** WCAG 2.2, success criterion 1.4.3. */
