@@ -20,7 +20,7 @@ const ALL = [320, 768, 1280].flatMap((width) =>
 const CHOSEN = [
   { width: 320, height: 640, colorScheme: "light" },
   { width: 320, height: 640, colorScheme: "dark", only: ["consent", "data-errors", "document-front", "completed"] },
-  { width: 768, height: 900, colorScheme: "light", only: ["document", "camera-document", "preview", "phone", "requires-review"] },
+  { width: 768, height: 900, colorScheme: "light", only: ["document", "phone", "requires-review"] },
   { width: 1280, height: 900, colorScheme: "light", only: ["consent", "data", "document-front", "completed"] },
   { width: 1280, height: 900, colorScheme: "dark", only: ["document", "waiting"] },
 ];
