@@ -15,7 +15,7 @@ import { createStore } from "./store.js";
 import { setMode, setTheme } from "./theme.js";
 import { keepToken, takeAccess } from "./token.js";
 
-/** @import { App, Screen, Session, State } from "./types.js" */
+/** @import { App, Screen, State } from "./types.js" */
 
 const access = takeAccess();
 const sessionId = access?.sessionId ?? "";
@@ -44,8 +44,8 @@ const frame = createFrame({
 const app = { store, session, api, frame, t, draft, locale: () => store.get().locale };
 const shell = createShell(app, /** @type {HTMLElement} */ (document.getElementById("app")), (locale) => void speak(locale, true));
 
-/** The language that the person or the embedding page asked for, once one has. */
-let isLocaleAsked = draft.get("locale") !== undefined;
+/** The session is known; and the page looks and speaks as its template wants. */
+let [isSettled, isDressed] = [false, false];
 /** @type {{ name: string, screen: Screen } | null} */
 let shown = null;
 
@@ -54,10 +54,7 @@ let shown = null;
  * @param {boolean} isAsked
  */
 async function speak(locale, isAsked) {
-  if (isAsked) {
-    isLocaleAsked = true;
-    draft.set("locale", locale);
-  }
+  if (isAsked) draft.set("locale", locale);
   await loadLocale(locale);
   store.set({ locale });
 }
@@ -67,6 +64,7 @@ function render(state) {
   shell.update(state);
   const wanted = screenFor(state);
   if (!wanted) return;
+  if (state.session && !isDressed) return void settle();
   const name = `${state.locale} ${wanted.name}`;
   if (shown?.name === name) return shown.screen.update?.(state);
   const isFirst = shown === null;
@@ -99,31 +97,30 @@ function watchDeadline() {
   }, 1000);
 }
 
-/** @param {Session} opened */
-function adoptLook(opened) {
+/** The template's look and languages, once the session is known. */
+async function settle() {
+  const opened = store.get().session;
+  if (!opened || isSettled) return;
+  isSettled = true;
   setTheme(opened.theme);
+  const asked = supported(draft.get("locale"));
+  await speak(asked ?? choose(opened, navigator.languages), asked !== undefined);
+  isDressed = true;
+  render(store.get());
 }
 
 async function start() {
   document.documentElement.classList.toggle("framed", frame.isFramed);
   setTheme({});
-  const guess = loadLocale(store.get().locale);
-  if (!access) {
-    await guess;
-    store.subscribe(render);
-    return store.set({ problem: { code: "link_incomplete" } });
-  }
-  await session.start();
-  const opened = store.get().session;
-  if (opened) adoptLook(opened);
-  const wishes = isLocaleAsked ? [String(draft.get("locale"))] : navigator.languages;
-  await guess;
-  await speak(isLocaleAsked ? (supported(wishes[0]) ?? "en") : choose(opened, wishes), false);
+  const opening = access ? session.start() : store.set({ problem: { code: "link_incomplete" } });
+  await loadLocale(store.get().locale);
   store.subscribe(render);
-  store.subscribe((state) => {
-    if (state.session && hasEnded(state.session)) draft.forget();
-  });
   render(store.get());
+  await opening;
+  if (!access) return;
+  const forget = (/** @type {State} */ state) => state.session && hasEnded(state.session) && draft.forget();
+  store.subscribe(forget);
+  forget(store.get());
   keepRenewed(store, session, {
     get: () => token,
     set(renewed) {

@@ -15,22 +15,22 @@ const MOMENT = 1_000;
  * @param {import("./session.js").SessionActions} session
  */
 export async function follow(store, api, session) {
-  let failures = 0;
-  for (;;) {
+  for (let failures = 0; ; ) {
+    // After a problem the person decides whether it goes on.
+    while (store.get().problem) await pause(MOMENT, store);
+    if (isOver(store)) return;
     const heard = await listen(api, session).catch(() => false);
     failures = heard ? 0 : failures + 1;
     if (isOver(store)) return;
     await pause(Math.min(1000 * 2 ** failures, LONGEST_PAUSE), store);
-    if (isOver(store)) return;
-    await session.refresh();
-    if (isOver(store)) return;
+    if (!store.get().problem) await session.refresh();
   }
 }
 
 /** @param {import("./store.js").Store} store */
 function isOver(store) {
-  const { session, problem } = store.get();
-  return problem !== null || (session !== null && hasEnded(session));
+  const { session } = store.get();
+  return session !== null && hasEnded(session);
 }
 
 /**

@@ -16,9 +16,7 @@ export function canHandOff() {
  */
 export async function handOff(app, event) {
   const opener = /** @type {HTMLButtonElement} */ (event.currentTarget);
-  await busy(opener, async () => {
-    show(app, await app.api.post("iframe/api/handoff", {}));
-  });
+  await busy(opener, () => app.api.post("iframe/api/handoff", {}).then((offer) => show(app, offer), app.session.fail));
 }
 
 /**

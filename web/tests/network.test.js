@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch } from "./harness/browser.js";
-import { STEPS, open } from "./harness/person.js";
+import { Person, STEPS, open } from "./harness/person.js";
 import { Vetd } from "./harness/vetd.js";
 
 /** @type {Vetd} */
@@ -130,5 +130,25 @@ test("a server that starts again costs the person nothing", async () => {
   await vetd.restart();
   await person.presses("Continue");
   await person.sees("Your document");
+  await context.close();
+});
+
+test("a page that could not begin begins when the person tries again, and follows from then on", async () => {
+  await vetd.template("german", { steps: STEPS, locales: ["de"], theme: { radius: "none" } });
+  const session = await vetd.session({ template_slug: "german" });
+  const context = await browser.newContext({ locale: "en" });
+  const page = await context.newPage();
+  await page.route("**/iframe/api/session", (route) =>
+    route.fulfill({ status: 500, json: { error: { code: "internal_error", message: "…", request_id: "req_1" } } }),
+  );
+  await page.goto(session.iframe_url);
+  const person = new Person(page);
+  await person.sees("Something went wrong");
+  await page.unroute("**/iframe/api/session");
+  await person.presses("Try again");
+  await person.sees("Bestätigen Sie, wer Sie sind");
+  assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--radius")), "0");
+  await vetd.call("POST", `/v1/sessions/${session.id}/cancel`, {});
+  await person.sees("Die Prüfung wurde abgebrochen");
   await context.close();
 });
