@@ -142,6 +142,7 @@ fn every_link_between_the_documents_leads_somewhere() {
         "docs/metrics.md",
         "docs/webhooks.md",
         "docs/iframe.md",
+        "docs/page.md",
         "web/README.md",
     ] {
         let text = read(page);
