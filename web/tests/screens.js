@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { launch } from "./harness/browser.js";
+import { pictureOfDemo } from "./harness/demo.js";
 import { prepare, tour } from "./harness/tour.js";
 import { Vetd } from "./harness/vetd.js";
 
@@ -39,6 +40,7 @@ for (const { width, height, colorScheme, only } of isForDocs ? CHOSEN : ALL) {
   });
   await context.close();
 }
+if (isForDocs) await pictureOfDemo(vetd, browser, join(folder, "demo.png"));
 await browser.close();
 await vetd.stop();
 console.log(`The pictures are in ${folder}`);
