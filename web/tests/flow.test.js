@@ -239,3 +239,24 @@ test("the desk follows what happens on the phone", async () => {
   assert.equal(await page.getByRole("dialog").count(), 0);
   await Promise.all([desk.close(), phone.close()]);
 });
+
+test("who chose the wrong kind of document chooses anew in the next attempt", async () => {
+  await vetd.template("kinds", { steps: [{ type: "document_upload" }] });
+  const session = await vetd.session({ template_slug: "kinds" });
+  const context = await browser.newContext();
+  const { page, person } = await open(context, session);
+  await person.chooses("Identity card");
+  for (const side of ["front", "back"]) {
+    await person.sees(new RegExp(`The ${side} of your identity card`));
+    await person.picks("passport");
+    await person.uses();
+  }
+  await person.sees("Please try once more");
+  await page.getByText("This is not the kind of document that you chose.").waitFor();
+  await person.presses("Try again");
+  await person.chooses("Passport");
+  await person.picks("passport");
+  await person.uses();
+  await person.sees("You are verified");
+  await context.close();
+});

@@ -45,7 +45,7 @@ function list({ store, t }) {
  * @param {string} newTab
  */
 function paragraphs(text, newTab) {
-  return text.split(/\n\s*\n/).map((paragraph) => h("p", {}, ...pieces(paragraph).map((piece) => linked(piece, newTab))));
+  return text.split(/\n\s*\n/).map((paragraph) => h("p", { dir: "auto" }, ...pieces(paragraph).map((piece) => linked(piece, newTab))));
 }
 
 /**

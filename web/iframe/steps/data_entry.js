@@ -159,7 +159,7 @@ function dateParts({ t, locale }, field) {
   const day = h("input", { ...part("day"), ...digits, maxlength: 2 });
   const year = h("input", { ...part("year"), ...digits, maxlength: 4 });
   const names = months(locale()).map((name, place) => h("option", { value: place + 1 }, name));
-  const month = h("select", part("month"), h("option", { value: "" }, t("data.choose")), ...names);
+  const month = h("select", part("month"), h("option", { value: "" }, "–"), ...names);
   const all = { day, month, year };
   const parts = () => ({ day: day.value, month: month.value, year: year.value });
   const labelled = dateOrder(locale()).map((name) => h("div", { class: `part ${name}` }, h("label", { for: all[name].id }, t(`data.${name}`)), all[name]));

@@ -6,6 +6,9 @@ import { reasonKey } from "../reasons.js";
 
 /** @import { App, Screen } from "../types.js" */
 
+/** After these the document is chosen anew. */
+const ABOUT_THE_CHOICE = ["reason.document_type", "reason.country", "reason.country_not_accepted"];
+
 /**
  * @param {App} app
  * @returns {Screen}
@@ -13,8 +16,10 @@ import { reasonKey } from "../reasons.js";
 export function retryScreen({ t, store, draft }) {
   const { session } = store.get();
   const attempts = session?.attempts ?? 0;
+  const reason = reasonKey(session?.last_error?.code ?? "");
   const go = () => {
     draft.set("acknowledged", attempts);
+    if (ABOUT_THE_CHOICE.includes(reason)) draft.set("document", null);
     store.set({ acknowledged: attempts });
   };
   return {
@@ -23,7 +28,7 @@ export function retryScreen({ t, store, draft }) {
       title: t("retry.title"),
       lead: t("retry.lead"),
       body: [
-        notice("warn", "alert", [h("p", {}, t(reasonKey(session?.last_error?.code ?? "")))]),
+        notice("warn", "alert", [h("p", {}, t(reason))]),
         h("p", { class: "fine" }, t("retry.attempt", { n: attempts + 1, max: session?.max_attempts ?? 0 })),
       ],
       actions: [button(t("retry.go"), { press: go })],
