@@ -54,3 +54,4 @@ pub use pictures::Shown;
 pub use receiving::{Arrived, Part, Place};
 pub use reply::{Ask, Render, Reply};
 pub use uploads::{Progress, UPLOAD_BYTES, UPLOAD_LIFE, UPLOADS_BYTES, UploadKey, UploadRefusal, Uploads};
+pub use vetd_checks::{FaceFiles, FaceReader};

@@ -9,10 +9,13 @@ mod document;
 mod document_barcode;
 mod document_mrz;
 mod document_rules;
+mod face_match;
+pub mod faces;
 pub mod gray;
 mod image_quality;
 pub mod mrz;
 pub mod names;
+mod nets;
 pub mod picture;
 pub mod quality;
 mod reader;
@@ -20,7 +23,8 @@ mod specimens;
 
 use std::collections::BTreeMap;
 
-pub use mrz::NetError;
+pub use faces::{FaceFiles, FaceReader};
+pub use nets::NetError;
 pub use picture::PictureError;
 pub use reader::{Reader, TakenIn};
 pub use specimens::specimen;
@@ -92,7 +96,8 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
-        CheckKind::Provider | CheckKind::FaceMatch | CheckKind::Liveness => {
+        CheckKind::FaceMatch => face_match::run(evidence),
+        CheckKind::Provider | CheckKind::Liveness => {
             Finding::needs_review("provider_unknown", "Only a provider can carry out this check.")
         }
     }
@@ -116,8 +121,30 @@ pub fn resolve(evidence: &Evidence<'_>) -> Fields {
 #[cfg(test)]
 pub(crate) mod tests {
     use serde_json::{Value, json};
+    use vetd_model::MediaId;
+    use vetd_model::event::Hash;
+    use vetd_model::face::Faces;
+    use vetd_model::media::{MediaKind, Quality, Reading};
 
     use super::*;
+
+    /// Runs one check over pictures that were taken in with these faces on them.
+    pub(crate) fn check_pictures(kind: CheckKind, pictures: &[(MediaKind, Option<Faces>)]) -> Finding {
+        let config = json!({
+            "steps": [{ "type": "document_upload" }, { "type": "selfie" }], "checks": [{ "type": kind.as_str() }],
+        });
+        let flow = Flow::parse(&config, "").unwrap();
+        let at = Timestamp::from_seconds(1_763_800_000);
+        let picture = |(kind, faces): &(MediaKind, Option<Faces>)| {
+            let reading = Reading { quality: Quality::default(), mrz: None, barcode: None, faces: faces.clone() };
+            let id = MediaId::from_bytes([*kind as u8; 16]);
+            Media { id, kind: *kind, size: 1, sha256: Hash([0; 32]), at, attempt: 0, reading }
+        };
+        let media: Vec<_> = pictures.iter().map(picture).collect();
+        let submissions = BTreeMap::new();
+        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &media, used_before: Some(false), at };
+        run(&flow.checks()[0], &evidence)
+    }
 
     /// Runs one check over typed fields, all of them asked for as required strings except
     /// `date_of_birth`.

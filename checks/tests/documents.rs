@@ -70,13 +70,13 @@ impl Case {
 
     fn with_lines(mut self, kind: MediaKind, lines: Vec<String>, proven: bool) -> Self {
         let mrz = Some(MrzText { lines, confidence: 987, proven });
-        self.media.push(picture(kind, Reading { quality: Quality::default(), mrz, barcode: None }));
+        self.media.push(picture(kind, Reading { quality: Quality::default(), mrz, barcode: None, faces: None }));
         self
     }
 
     fn with_barcode(mut self, kind: MediaKind, text: &str) -> Self {
         let barcode = Some(text.to_owned());
-        self.media.push(picture(kind, Reading { quality: Quality::default(), mrz: None, barcode }));
+        self.media.push(picture(kind, Reading { quality: Quality::default(), mrz: None, barcode, faces: None }));
         self
     }
 
@@ -273,7 +273,7 @@ fn a_document_is_used_once_and_a_poor_picture_is_said_to_be_one() {
     assert_eq!(Case::new(DocumentKind::Passport, "SE").code(CheckKind::DuplicateDocument), "document_unread");
     let mut poor = Case::new(DocumentKind::Passport, "SE");
     let quality = Quality { flaw: Some(Flaw::Blurred), ..Quality::default() };
-    poor.media.push(picture(MediaKind::DocumentFront, Reading { quality, mrz: None, barcode: None }));
+    poor.media.push(picture(MediaKind::DocumentFront, Reading { quality, mrz: None, barcode: None, faces: None }));
     assert_eq!(poor.code(CheckKind::ImageQuality), "picture_blurred");
     assert_eq!(Case::new(DocumentKind::Passport, "SE").code(CheckKind::ImageQuality), "no_pictures");
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::id::CheckId;
 use crate::time::Timestamp;
+use crate::verdict::OnFail;
 
 /// The checks that this release can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +86,16 @@ impl CheckKind {
     /// True for checks that only a provider can carry out.
     #[must_use]
     pub const fn needs_provider(self) -> bool {
-        matches!(self, Self::Provider | Self::FaceMatch | Self::Liveness)
+        matches!(self, Self::Provider | Self::Liveness)
+    }
+
+    /// What its failure means where a template does not say: what compares faces only gives advice.
+    #[must_use]
+    pub const fn default_on_fail(self) -> OnFail {
+        match self {
+            Self::FaceMatch => OnFail::Review,
+            _ => OnFail::Fail,
+        }
     }
 
     /// The check with this name.

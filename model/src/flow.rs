@@ -352,6 +352,12 @@ impl Flow {
         self.steps.iter().map(Step::kind).find(|kind| !accepted.contains(*kind))
     }
 
+    /// True if a check of our own compares faces: only then is it read what tells one from another.
+    #[must_use]
+    pub fn compares_faces(&self) -> bool {
+        self.checks.iter().any(|spec| spec.provider.is_none() && spec.kind == CheckKind::FaceMatch)
+    }
+
     /// True if the flow collects pictures of a kind that none of these checks, which have looked,
     /// compares with anything. Such a session never completes by itself: somebody has to look.
     #[must_use]

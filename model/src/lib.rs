@@ -17,6 +17,7 @@ pub mod decide;
 pub mod delivery;
 pub mod error;
 pub mod event;
+pub mod face;
 pub mod field;
 pub mod flow;
 mod flow_parse;

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::event::Hash;
+use crate::face::Faces;
 use crate::flow::{DocumentKind, StepKind};
 use crate::id::MediaId;
 use crate::time::Timestamp;
@@ -56,6 +57,12 @@ impl MediaKind {
         matches!(self, Self::DocumentFront | Self::DocumentBack)
     }
 
+    /// True for pictures of the person.
+    #[must_use]
+    pub const fn shows_person(self) -> bool {
+        !self.shows_document()
+    }
+
     /// The pictures that must be there before a document of this kind is accepted. What a card
     /// says for machines stands on its back.
     #[must_use]
@@ -96,6 +103,17 @@ pub struct Media {
 impl Media {
     /// The type of what is kept.
     pub const CONTENT_TYPE: &str = "image/jpeg";
+
+    /// Why the person should take it again, if they should.
+    #[must_use]
+    pub fn flaw(&self) -> Option<Flaw> {
+        let faces = self.reading.faces.as_ref().filter(|_| self.kind.shows_person());
+        self.reading.quality.flaw.or_else(|| match faces?.count {
+            0 => Some(Flaw::NoFace),
+            1 => None,
+            _ => Some(Flaw::SeveralFaces),
+        })
+    }
 }
 
 /// What a machine has read of a picture, once, when it was taken in. Checks decide over this, so a
@@ -108,6 +126,8 @@ pub struct Reading {
     pub mrz: Option<MrzText>,
     /// The text of the barcode, if one was found.
     pub barcode: Option<String>,
+    /// The faces on it, if it was looked for any.
+    pub faces: Option<Faces>,
 }
 
 /// How well a picture can be read.
@@ -140,6 +160,10 @@ pub enum Flaw {
     Overexposed,
     /// It has too few pixels.
     TooSmall,
+    /// It should show the person, and shows nobody.
+    NoFace,
+    /// It shows somebody else, too.
+    SeveralFaces,
 }
 
 impl Flaw {
@@ -152,6 +176,8 @@ impl Flaw {
             Self::Dark => "picture_dark",
             Self::Overexposed => "picture_overexposed",
             Self::TooSmall => "picture_too_small",
+            Self::NoFace => "no_face",
+            Self::SeveralFaces => "several_faces",
         }
     }
 
@@ -164,6 +190,8 @@ impl Flaw {
             Self::Dark => "The picture is too dark; take it again with more light.",
             Self::Overexposed => "The picture is too bright; take it again with less light.",
             Self::TooSmall => "The picture has too few pixels; move closer or use a better camera.",
+            Self::NoFace => "No face was found; look straight at the camera, in good light, and take it again.",
+            Self::SeveralFaces => "More than one face was found; take a picture of yourself alone.",
         }
     }
 }

@@ -218,7 +218,7 @@ fn call(session: &Session, is_asked: bool) -> CheckId {
 }
 
 fn picture(kind: MediaKind, at: Timestamp) -> Media {
-    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None };
+    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None, faces: None };
     Media {
         id: MediaId::new(at, [kind as u8; 10]),
         kind,

@@ -46,7 +46,7 @@ fn apply(session: &mut Session, command: Command, at: Timestamp) -> Transition {
 }
 
 fn picture(kind: MediaKind, at: Timestamp) -> Media {
-    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None };
+    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None, faces: None };
     let id = MediaId::new(at, [kind as u8; 10]);
     Media { id, kind, size: 1, sha256: Hash([1; 32]), at, attempt: 0, reading }
 }

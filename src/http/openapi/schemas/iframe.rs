@@ -78,7 +78,8 @@ pub(in crate::http) struct UploadProgress {
 /// Why a picture should be taken again.
 #[derive(ToSchema)]
 pub(in crate::http) struct PictureAdvice {
-    /// `picture_blurred`, `picture_glare`, `picture_dark`, `picture_overexposed` or `picture_too_small`.
+    /// `picture_blurred`, `picture_glare`, `picture_dark`, `picture_overexposed`, `picture_too_small`, and for a
+    /// picture of the person `no_face` or `several_faces`.
     code: String,
     /// For the person.
     message: String,
