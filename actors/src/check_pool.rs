@@ -145,7 +145,9 @@ pub(crate) fn run_checks(
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
     let media: Vec<_> = session.pictures_of_run().cloned().collect();
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
-    let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before, at: session.updated };
+    let challenges = session.challenges(session.attempts.saturating_sub(1));
+    let (flow, challenges, at) = (&*session.flow, challenges.as_slice(), session.updated);
+    let mut evidence = Evidence { flow, submissions, media, challenges, used_before, at };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
     evidence.used_before = is_used_before(session, store, &fields);
     let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {

@@ -233,7 +233,7 @@ impl Engine {
             let session = self.session(realm, id).await?.ok_or_else(not_found)?;
             for step in session.flow.steps().iter().filter(|_| !session.status().is_terminal()) {
                 let submission = specimen::submission(step, self.now());
-                for kind in submission.pictures() {
+                for kind in submission.pictures(&session.flow) {
                     let taken = self.inner.readers.specimen(&submission, *kind).await?;
                     pictures.push(self.keep(&session, *kind, &taken).await?);
                 }

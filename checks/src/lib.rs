@@ -13,6 +13,7 @@ mod face_match;
 pub mod faces;
 pub mod gray;
 mod image_quality;
+mod liveness;
 pub mod mrz;
 pub mod names;
 mod nets;
@@ -30,6 +31,7 @@ pub use reader::{Reader, TakenIn};
 pub use specimens::specimen;
 
 use vetd_model::Timestamp;
+use vetd_model::challenge::Challenge;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::date::Date;
 use vetd_model::field::{self, Candidate, Fields, Source};
@@ -48,6 +50,8 @@ pub struct Evidence<'a> {
     pub submissions: &'a BTreeMap<StepKind, Submission>,
     /// The pictures, and what was read of them.
     pub media: &'a [Media],
+    /// What the liveness step asked for, in order; empty if it asked for nothing.
+    pub challenges: &'a [Challenge],
     /// Whether another verification of the workspace and mode has used the document; `None` if nobody
     /// can tell.
     pub used_before: Option<bool>,
@@ -97,9 +101,8 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
         CheckKind::FaceMatch => face_match::run(evidence),
-        CheckKind::Provider | CheckKind::Liveness => {
-            Finding::needs_review("provider_unknown", "Only a provider can carry out this check.")
-        }
+        CheckKind::Liveness => liveness::run(evidence),
+        CheckKind::Provider => Finding::needs_review("provider_unknown", "Only a provider can carry out this check."),
     }
 }
 
@@ -120,6 +123,8 @@ pub fn resolve(evidence: &Evidence<'_>) -> Fields {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
     use vetd_model::MediaId;
     use vetd_model::event::Hash;
@@ -128,21 +133,40 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Runs one check over pictures that were taken in with these faces on them.
+    /// What was read of a picture with these faces on it.
+    pub(crate) fn reading_of(faces: Option<Faces>) -> Reading {
+        Reading { quality: Quality::default(), mrz: None, barcode: None, faces }
+    }
+
+    /// Runs one check over pictures.
     pub(crate) fn check_pictures(kind: CheckKind, pictures: &[(MediaKind, Option<Faces>)]) -> Finding {
-        let config = json!({
-            "steps": [{ "type": "document_upload" }, { "type": "selfie" }], "checks": [{ "type": kind.as_str() }],
-        });
+        let pictures: Vec<_> = pictures.iter().map(|(kind, faces)| (*kind, reading_of(faces.clone()))).collect();
+        check_readings(kind, &[], &pictures, 0)
+    }
+
+    /// Runs `liveness` over pictures that were taken in so many seconds after each other.
+    pub(crate) fn check_challenges(asked: &[Challenge], pictures: &[(MediaKind, Reading)], seconds: u64) -> Finding {
+        check_readings(CheckKind::Liveness, asked, pictures, seconds)
+    }
+
+    fn check_readings(
+        kind: CheckKind,
+        challenges: &[Challenge],
+        pictures: &[(MediaKind, Reading)],
+        seconds: u64,
+    ) -> Finding {
+        let config = json!({ "steps": [{ "type": "selfie" }], "checks": [{ "type": kind.as_str() }] });
         let flow = Flow::parse(&config, "").unwrap();
         let at = Timestamp::from_seconds(1_763_800_000);
-        let picture = |(kind, faces): &(MediaKind, Option<Faces>)| {
-            let reading = Reading { quality: Quality::default(), mrz: None, barcode: None, faces: faces.clone() };
-            let id = MediaId::from_bytes([*kind as u8; 16]);
-            Media { id, kind: *kind, size: 1, sha256: Hash([0; 32]), at, attempt: 0, reading }
+        let picture = |(place, (kind, reading)): (usize, &(MediaKind, Reading))| {
+            let (id, at) =
+                (MediaId::from_bytes([*kind as u8; 16]), at.after(Duration::from_secs(place as u64 * seconds)));
+            Media { id, kind: *kind, size: 1, sha256: Hash([0; 32]), at, attempt: 0, reading: reading.clone() }
         };
-        let media: Vec<_> = pictures.iter().map(picture).collect();
+        let media: Vec<_> = pictures.iter().enumerate().map(picture).collect();
         let submissions = BTreeMap::new();
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &media, used_before: Some(false), at };
+        let used_before = Some(false);
+        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &media, challenges, used_before, at };
         run(&flow.checks()[0], &evidence)
     }
 
@@ -160,7 +184,14 @@ pub(crate) mod tests {
         let submissions = BTreeMap::from([(StepKind::DataEntry, Submission::DataEntry { fields })]);
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before: Some(false), at };
+        let evidence = Evidence {
+            flow: &flow,
+            submissions: &submissions,
+            media: &[],
+            challenges: &[],
+            used_before: Some(false),
+            at,
+        };
         run(&flow.checks()[0], &evidence)
     }
 }

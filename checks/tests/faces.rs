@@ -28,7 +28,7 @@ fn face(kind: MediaKind, file: &[u8]) -> Face {
 }
 
 fn held(turn: f32, lift: f32) -> Pose {
-    let faces = faces(MediaKind::Selfie, &Head::picture(&[(Head::PALE, Held { turn, lift })], 200));
+    let faces = faces(MediaKind::Selfie, &Head::picture(&[(Head::PALE, Held { turn, lift, ..Held::default() })], 200));
     assert_eq!(faces.count, 1, "{turn} {lift}");
     faces.main.unwrap().pose
 }
@@ -72,6 +72,15 @@ fn a_turned_head_has_another_pose() {
     let (left, right, up) = (held(0.5, 0.0), held(-0.5, 0.0), held(0.0, 0.7));
     assert!(left.yaw > 150 && right.yaw < -150, "{left:?} {right:?}");
     assert!(up.pitch + 100 < straight.pitch, "{up:?} {straight:?}");
+}
+
+#[test]
+fn a_head_that_comes_closer_is_larger() {
+    let width = |near| {
+        let held = Held { near, ..Held::default() };
+        face(MediaKind::Selfie, &Head::picture(&[(Head::PALE, held)], 200)).bounds.width
+    };
+    assert!(width(0.5) * 100 > width(0.0) * 130, "{} {}", width(0.5), width(0.0));
 }
 
 #[test]

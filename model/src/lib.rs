@@ -9,6 +9,7 @@ pub mod address;
 pub mod api_key;
 pub mod audit_log;
 pub mod breaker;
+pub mod challenge;
 pub mod check;
 mod checking;
 pub mod country;

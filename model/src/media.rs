@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::challenge::CHALLENGES;
 use crate::event::Hash;
 use crate::face::Faces;
 use crate::flow::{DocumentKind, StepKind};
@@ -20,11 +21,29 @@ pub enum MediaKind {
     DocumentBack,
     /// The person's face.
     Selfie,
+    /// The person does the first thing that the liveness step asks for.
+    Liveness1,
+    /// The second.
+    Liveness2,
+    /// The third.
+    Liveness3,
+    /// The fourth.
+    Liveness4,
 }
 
 impl MediaKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::DocumentFront, Self::DocumentBack, Self::Selfie];
+    pub const ALL: [Self; 7] = [
+        Self::DocumentFront,
+        Self::DocumentBack,
+        Self::Selfie,
+        Self::Liveness1,
+        Self::Liveness2,
+        Self::Liveness3,
+        Self::Liveness4,
+    ];
+    /// The pictures of a liveness step, in the order of its challenges.
+    pub const LIVENESS: [Self; CHALLENGES] = [Self::Liveness1, Self::Liveness2, Self::Liveness3, Self::Liveness4];
 
     /// The name in paths and JSON.
     #[must_use]
@@ -33,6 +52,10 @@ impl MediaKind {
             Self::DocumentFront => "document_front",
             Self::DocumentBack => "document_back",
             Self::Selfie => "selfie",
+            Self::Liveness1 => "liveness_1",
+            Self::Liveness2 => "liveness_2",
+            Self::Liveness3 => "liveness_3",
+            Self::Liveness4 => "liveness_4",
         }
     }
 
@@ -48,7 +71,15 @@ impl MediaKind {
         match self {
             Self::DocumentFront | Self::DocumentBack => StepKind::DocumentUpload,
             Self::Selfie => StepKind::Selfie,
+            Self::Liveness1 | Self::Liveness2 | Self::Liveness3 | Self::Liveness4 => StepKind::Liveness,
         }
+    }
+
+    /// True if a new picture of this kind takes the place of that one: its own kind's, and, since
+    /// challenges are answered in their order, those of the challenges behind it.
+    #[must_use]
+    pub fn replaces(self, other: Self) -> bool {
+        self == other || (Self::LIVENESS.contains(&self) && Self::LIVENESS.contains(&other) && other > self)
     }
 
     /// True for pictures of a document.

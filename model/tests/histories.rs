@@ -234,7 +234,7 @@ fn picture(kind: MediaKind, at: Timestamp) -> Media {
 fn pictures(ask: &Ask, session: &Session, at: Timestamp) -> Vec<Command> {
     let Ask::SubmitNext = ask else { return Vec::new() };
     let Command::Submit(submission) = command(ask, session, at) else { return Vec::new() };
-    submission.pictures().iter().map(|kind| Command::Attach(picture(*kind, at))).collect()
+    submission.pictures(&session.flow).iter().map(|kind| Command::Attach(picture(*kind, at))).collect()
 }
 
 /// Plays a history; hands each step to `look`: before, at, transition.

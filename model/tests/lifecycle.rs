@@ -59,7 +59,7 @@ fn submit_all(session: &mut Session, at: Timestamp) -> Transition {
     let mut last = None;
     while let Some(step) = session.next_step().and_then(|kind| session.flow.step(kind).cloned()) {
         let submission = specimen::submission(&step, at);
-        for kind in submission.pictures() {
+        for kind in submission.pictures(&session.flow) {
             apply(session, Command::Attach(picture(*kind, at)), at);
         }
         last = Some(apply(session, Command::Submit(submission), at));

@@ -26,6 +26,8 @@ pub struct Held {
     pub turn: f32,
     /// From -1 (down) to 1 (up).
     pub lift: f32,
+    /// How much nearer than usual: 0.5 makes the head half as large again.
+    pub near: f32,
 }
 
 impl Head {
@@ -56,7 +58,13 @@ impl Head {
         let (cell, side) = (2 * width, 2 * width);
         let mut canvas = Canvas::new(cell * heads.len().max(1), side + side / 4, [160, 172, 165]);
         for (place, (head, held)) in heads.iter().enumerate() {
-            head.draw(&mut canvas, (cell * place + cell / 2) as f32, side as f32 * 0.5, width as f32 / 2.0, *held);
+            head.draw(
+                &mut canvas,
+                (cell * place + cell / 2) as f32,
+                side as f32 * 0.5,
+                width as f32 / 2.0 * (1.0 + held.near),
+                *held,
+            );
         }
         jpeg(&canvas)
     }

@@ -77,7 +77,7 @@ fn faces_of(kind: MediaKind) -> Option<Faces> {
     match kind {
         MediaKind::DocumentFront => Some(Faces { count: 1, main: Some(face) }),
         MediaKind::DocumentBack => None,
-        MediaKind::Selfie => Some(Faces::default()),
+        _ => Some(Faces::default()),
     }
 }
 
