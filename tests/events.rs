@@ -11,16 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
-use axum::http::{HeaderMap, Request, StatusCode};
-use common::contract::DOCUMENT;
+use axum::body::Body;
+use axum::http::StatusCode;
+use common::sse::{Message, Stream};
 use common::world::TEST;
 use common::{Answer, KEEP_EVENTS, TestApp, config, text};
-use futures::{FutureExt, StreamExt};
 use program::{BOOTSTRAP_KEY, Program, serve_with_key};
 use receiver::Receiver;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 use vetd_actors::{NewKey, Reply};
 use vetd_model::notice::{Notice, NoticeKind};
 use vetd_model::webhook::{Disabled, DisabledReason};
@@ -73,84 +71,6 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         }
     };
     assert!(tokio::time::timeout(PATIENCE, patient).await.is_ok(), "it never came to this: {what}");
-}
-
-/// A stream of server-sent events, read as WHATWG HTML says.
-struct Stream {
-    body: BodyDataStream,
-    text: String,
-    last_id: Option<String>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Message {
-    id: String,
-    kind: String,
-    data: String,
-}
-
-impl Stream {
-    /// Opens a stream behind `last_id`.
-    async fn open(app: &TestApp, bearer: &str, path: &str, last_id: Option<&str>) -> Self {
-        let response = app.router.clone().oneshot(Self::request(bearer, path, last_id)).await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        Self::check_head(response.headers());
-        Self { body: response.into_body().into_data_stream(), text: String::new(), last_id: None }
-    }
-
-    fn request(bearer: &str, path: &str, last_id: Option<&str>) -> Request<Body> {
-        let mut request = Request::builder().uri(path).header("authorization", format!("Bearer {bearer}"));
-        if let Some(id) = last_id {
-            request = request.header("last-event-id", id);
-        }
-        request.body(Body::empty()).unwrap()
-    }
-
-    fn check_head(headers: &HeaderMap) {
-        let documented = &DOCUMENT["paths"]["/v1/events/stream"]["get"]["responses"]["200"]["content"];
-        assert!(documented[headers["content-type"].to_str().unwrap()].is_object());
-        assert_eq!(headers["cache-control"], "no-store");
-    }
-
-    /// The lines up to the next empty one; `None` at the end.
-    async fn block(&mut self) -> Option<String> {
-        loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.text = rest;
-                return Some(block);
-            }
-            let more = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("what has to come did not");
-            self.text.push_str(std::str::from_utf8(&more?.unwrap()).unwrap());
-        }
-    }
-
-    /// The next event; `None` at the end.
-    async fn next(&mut self) -> Option<Message> {
-        loop {
-            let block = self.block().await?;
-            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
-            self.last_id = field("id: ").or(self.last_id.take());
-            if let Some(data) = field("data: ") {
-                assert_eq!(block.lines().count(), 3, "{block}");
-                return Some(Message { id: field("id: ")?, kind: field("event: ")?, data });
-            }
-        }
-    }
-
-    /// The next events, so many.
-    async fn take(&mut self, count: usize) -> Vec<Message> {
-        let mut taken = Vec::new();
-        while taken.len() < count {
-            taken.push(self.next().await.expect("the stream ended"));
-        }
-        taken
-    }
-
-    /// True if nothing is there to be read.
-    fn is_silent(&mut self) -> bool {
-        self.text.is_empty() && self.body.next().now_or_never().is_none()
-    }
 }
 
 /// What a refused stream is answered.
@@ -499,7 +419,7 @@ async fn the_real_server_streams_and_ends_its_streams_when_it_ends() {
     let client = reqwest::Client::new();
     let stream = client.get(format!("{address}/v1/events/stream")).bearer_auth(BOOTSTRAP_KEY).send().await.unwrap();
     assert_eq!(stream.status(), 200);
-    Stream::check_head(stream.headers());
+    Stream::check_head("/v1/events/stream", stream.headers());
     let body = Body::from_stream(stream.bytes_stream()).into_data_stream();
     let mut stream = Stream { body, text: String::new(), last_id: None };
     let create = client.post(format!("{address}/v1/sessions")).bearer_auth(BOOTSTRAP_KEY).json(&json!({}));

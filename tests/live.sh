@@ -27,13 +27,18 @@ python_with() {
     touch "$VENV/made"
 }
 
-# Starts PROGRAM, or the debug build of what is here, over a folder in DATA that goes at the end.
-# Its address is in URL, its process in SERVER, and API_KEY opens it.
-start_vetd() {
+# Names a vetd in PROGRAM: the one that is named already, or the debug build of what is here.
+need_program() {
     if [ -z "${PROGRAM:-}" ]; then
         cargo build --locked --quiet --bin vetd
         PROGRAM="$TARGET/debug/vetd"
     fi
+}
+
+# Starts PROGRAM over a folder in DATA that goes at the end. Its address is in URL, its process in
+# SERVER, and API_KEY opens it.
+start_vetd() {
+    need_program
     DATA="$(mktemp -d)"
     SERVER=
     trap 'if [ -n "$SERVER" ]; then kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; fi; rm -rf "$DATA"' EXIT

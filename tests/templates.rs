@@ -379,7 +379,7 @@ async fn flows_that_cannot_be() {
         let named = app.post("/v1/templates", body).await.refused(422, "validation_error");
         assert_eq!(named[0], field, "{case}: {named:?}");
     }
-    for slug in ["scaffold", "", "Ab", "a b", "-a", "ü", &"s".repeat(61)] {
+    for slug in ["scaffold", "scaffold-document", "", "Ab", "a b", "-a", "ü", &"s".repeat(61)] {
         let body = json!({ "name": "n", "slug": slug, "flow_config": flow("N.") });
         assert_eq!(app.post("/v1/templates", body).await.refused(422, "validation_error"), ["slug"], "{slug}");
     }

@@ -75,14 +75,13 @@ impl Engine {
             TemplateChoice::Slug(slug) => ("template_slug", store.template_by_slug(realm, slug)?),
             TemplateChoice::Default => ("template_id", store.settings(realm).await?.value.default_template),
         };
-        let scaffold = scaffold::reference();
-        let asks_scaffold = match choice {
-            TemplateChoice::Id(id) => *id == scaffold.id,
-            TemplateChoice::Slug(slug) => *slug == scaffold.slug,
-            TemplateChoice::Default => id.is_none(),
+        let scaffold = match choice {
+            TemplateChoice::Id(id) => scaffold::by_id(*id),
+            TemplateChoice::Slug(slug) => scaffold::by_slug(slug),
+            TemplateChoice::Default => id.is_none().then(|| (scaffold::reference(), scaffold::flow())),
         };
-        if asks_scaffold && !realm.mode.is_live() {
-            return Ok((scaffold, scaffold::flow()));
+        if let Some(scaffold) = scaffold.filter(|_| !realm.mode.is_live()) {
+            return Ok(scaffold);
         }
         let unknown = match choice {
             TemplateChoice::Default => "is required: the workspace has no default template for this mode",

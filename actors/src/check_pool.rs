@@ -20,6 +20,8 @@ use crate::registry::SessionKey;
 use crate::root::Root;
 use crate::session_actor::SessionMsg;
 use crate::shard::ShardMsg;
+use crate::watching::Watchers;
+use crate::watchlists::Lists;
 
 /// The pool's handle.
 #[derive(Debug, Clone)]
@@ -29,14 +31,8 @@ pub(crate) struct CheckPool {
 
 impl CheckPool {
     /// Starts the pool with at most `threads` runs at a time.
-    pub(crate) async fn start(
-        root: &Root,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        meters: Arc<Meters>,
-        threads: usize,
-    ) -> Result<Self, EngineError> {
-        let started = Actor::spawn_linked(None, Pool, (store, clock, meters, threads.max(1)), root.get_cell()).await;
+    pub(crate) async fn start(root: &Root, tools: Tools, threads: usize) -> Result<Self, EngineError> {
+        let started = Actor::spawn_linked(None, Pool, (tools, threads.max(1)), root.get_cell()).await;
         let (actor, _) = started.map_err(|error| EngineError::internal(error.to_string()))?;
         Ok(Self { actor })
     }
@@ -56,6 +52,16 @@ impl CheckPool {
     }
 }
 
+/// What runs of checks work with.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) lists: Arc<Lists>,
+}
+
 #[derive(Debug)]
 struct Order {
     key: SessionKey,
@@ -71,9 +77,7 @@ enum PoolMsg {
 }
 
 struct PoolState {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    meters: Arc<Meters>,
+    tools: Tools,
     idle_threads: usize,
     queue: VecDeque<Order>,
     /// Queued and running.
@@ -85,14 +89,14 @@ struct Pool;
 impl Actor for Pool {
     type Msg = PoolMsg;
     type State = PoolState;
-    type Arguments = (Arc<dyn Store>, Arc<dyn Clock>, Arc<Meters>, usize);
+    type Arguments = (Tools, usize);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<PoolMsg>,
-        (store, clock, meters, threads): Self::Arguments,
+        (tools, threads): Self::Arguments,
     ) -> Result<PoolState, ActorProcessingErr> {
-        Ok(PoolState { store, clock, meters, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
+        Ok(PoolState { tools, idle_threads: threads, queue: VecDeque::new(), known: HashSet::new() })
     }
 
     async fn handle(
@@ -110,7 +114,7 @@ impl Actor for Pool {
             PoolMsg::Done { key, run, found: (findings, fields), shard } => {
                 state.idle_threads += 1;
                 state.known.remove(&(key, run));
-                findings.iter().for_each(|check| state.meters.checked(check));
+                findings.iter().for_each(|check| state.tools.meters.checked(check));
                 let message = SessionMsg::ChecksDone { run, findings, fields };
                 if shard.send(ShardMsg::Deliver { key, message }).is_err() {
                     tracing::debug!("the shard has stopped; the run is repeated at the next start");
@@ -121,9 +125,11 @@ impl Actor for Pool {
             && let Some(order) = state.queue.pop_front()
         {
             state.idle_threads -= 1;
-            let (pool, clock, store) = (myself.clone(), Arc::clone(&state.clock), Arc::clone(&state.store));
+            let (pool, tools) = (myself.clone(), state.tools.clone());
             tokio::task::spawn_blocking(move || {
-                let found = run_checks(&order.session, store.as_ref(), &|| clock.now());
+                let ended = |done| tools.watchers.checked(order.key, order.run, done);
+                let found =
+                    run_checks(&order.session, tools.store.as_ref(), &tools.lists, &|| tools.clock.now(), &ended);
                 let done = PoolMsg::Done { key: order.key, run: order.run, found, shard: order.shard };
                 if pool.send_message(done).is_err() {
                     tracing::debug!("the check pool has stopped; the run is repeated at the next start");
@@ -134,23 +140,27 @@ impl Actor for Pool {
     }
 }
 
-/// Runs the checks of the session's flow that are our own, one after the other, and resolves what is known of the
-/// person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
-/// say what its `test_outcome` asks for.
+/// Runs the checks of the session's flow that are our own, one after the other, and resolves what is
+/// known of the person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
+/// say what its `test_outcome` asks for. `ended` hears how many have ended, after each.
 pub(crate) fn run_checks(
     session: &Session,
     store: &dyn Store,
+    lists: &Lists,
     now: &dyn Fn() -> Timestamp,
+    ended: &dyn Fn(usize),
 ) -> (Vec<CheckFinding>, Fields) {
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
     let media: Vec<_> = session.pictures_of_run().cloned().collect();
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
+    let watchlists = &lists.current();
+    let chip = personal.chip.as_deref();
     let challenges = session.challenges(session.attempts.saturating_sub(1));
     let (flow, challenges, at) = (&*session.flow, challenges.as_slice(), session.updated);
-    let mut evidence = Evidence { flow, submissions, media, challenges, used_before, at };
+    let mut evidence = Evidence { flow, submissions, media, challenges, chip, used_before, watchlists, at };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
     evidence.used_before = is_used_before(session, store, &fields);
-    let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {
+    let check = |(count, (position, spec)): (usize, (usize, &vetd_model::flow::CheckSpec))| {
         let started = now();
         let finding = match &session.test_outcome {
             Some(outcome) => outcome.finding(position, spec.kind, session.attempts),
@@ -159,11 +169,12 @@ pub(crate) fn run_checks(
                 Finding::needs_review("check_error", "The check could not be carried out.")
             }),
         };
+        ended(count + 1);
         CheckFinding { kind: spec.kind, finding, started, finished: now() }
     };
     let own = session.flow.checks().iter().enumerate();
     let own = own.filter(|(_, spec)| spec.provider.is_none() || session.test_outcome.is_some());
-    let findings = own.map(check).collect();
+    let findings = own.enumerate().map(check).collect();
     (findings, fields)
 }
 

@@ -20,7 +20,8 @@ use zeroize::Zeroizing;
 use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
-use crate::check_pool::CheckPool;
+use crate::check_pool::{CheckPool, Tools};
+use crate::chips::ChipTrust;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
@@ -36,6 +37,8 @@ use crate::retention::Progress;
 use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
+use crate::watching::Watchers;
+use crate::watchlists::Lists;
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
@@ -57,6 +60,10 @@ pub struct EngineConfig {
     pub keep_events: Duration,
     /// How long the entries of audit logs stay readable.
     pub keep_audit_log: Duration,
+    /// The certificates that the chips of documents are trusted by.
+    pub chip_trust: Arc<ChipTrust>,
+    /// How old a list that people are looked for on may be before results say that it is.
+    pub watchlist_max_age: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -83,6 +90,8 @@ pub(crate) struct Inner {
     pub(crate) probed: Probed,
     pub(crate) retention: Progress,
     pub(crate) pictures_swept: Mutex<Option<Timestamp>>,
+    pub(crate) lists: Arc<Lists>,
+    pub(crate) chip_trust: Arc<ChipTrust>,
     pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -105,9 +114,16 @@ impl Engine {
         let meters = Arc::new(Meters::new());
         let readers =
             Readers::new(config.check_threads, config.faces.clone(), Arc::clone(&clock), Arc::clone(&meters))?;
-        let checks =
-            CheckPool::start(&root, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters), config.check_threads)
-                .await?;
+        let lists = Arc::new(Lists::load(store.shelf(), config.watchlist_max_age)?);
+        let watchers = Arc::<Watchers>::default();
+        let tools = Tools {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            meters: Arc::clone(&meters),
+            watchers: Arc::clone(&watchers),
+            lists: Arc::clone(&lists),
+        };
+        let checks = CheckPool::start(&root, tools, config.check_threads).await?;
         let links = Links::new(&*store.derived_key("media links"), config.public_url.clone());
         let (of_store, of_clock, of_providers) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters));
         let targets = config.webhook_targets.clone();
@@ -120,7 +136,9 @@ impl Engine {
             clock: Arc::clone(&clock),
             checks,
             providers,
+            lists: Arc::clone(&lists),
             meters: of_sessions,
+            watchers,
         });
         let registry = Registry::start(&root, &context, &config).await?;
         let webhooks = Webhooks::start(&root, Arc::clone(&store), Arc::clone(&clock), of_webhooks, &config).await?;
@@ -140,6 +158,8 @@ impl Engine {
                 probed: Probed::default(),
                 retention: Progress::default(),
                 pictures_swept: Mutex::default(),
+                lists,
+                chip_trust: config.chip_trust,
                 context,
                 registry,
                 root,
@@ -170,7 +190,8 @@ impl Engine {
     /// Hands over what the engine and its store count of themselves, under names without a
     /// prefix.
     pub fn register_meters(&self, registry: &mut MeterRegistry) {
-        self.inner.context.meters.register(registry, Arc::clone(&self.inner.clock));
+        let (clock, lists) = (Arc::clone(&self.inner.clock), Arc::clone(&self.inner.lists));
+        self.inner.context.meters.register(registry, clock, lists);
         self.inner.store.register_meters(registry);
     }
 

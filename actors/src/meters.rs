@@ -22,6 +22,7 @@ use vetd_model::{EndpointId, EventId, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::EngineError;
+use crate::watchlists::Lists;
 
 /// One label with its value.
 type Label = [(&'static str, &'static str); 1];
@@ -121,6 +122,33 @@ impl Collector for LaneCollector {
     }
 }
 
+/// Reads how old the lists are when metrics are asked for.
+struct ListCollector {
+    lists: Arc<Lists>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for ListCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListCollector").finish_non_exhaustive()
+    }
+}
+
+impl Collector for ListCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let ages = self.lists.ages(self.clock.now());
+        if ages.is_empty() {
+            return Ok(());
+        }
+        let help = "How long ago a list that people are looked for on was made, in whole days";
+        let mut family = encoder.encode_descriptor("watchlist_age", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        for (name, age) in ages {
+            ConstGauge::new(age.as_secs_f64()).encode(family.encode_family(&[("list", name)])?)?;
+        }
+        Ok(())
+    }
+}
+
 /// The engine's meters.
 pub(crate) struct Meters {
     pub(crate) resident: Gauge,
@@ -175,7 +203,8 @@ impl Meters {
     }
 
     /// Hands the meters to whoever renders them.
-    pub(crate) fn register(&self, registry: &mut Registry, clock: Arc<dyn Clock>) {
+    pub(crate) fn register(&self, registry: &mut Registry, clock: Arc<dyn Clock>, lists: Arc<Lists>) {
+        registry.register_collector(Box::new(ListCollector { lists, clock: Arc::clone(&clock) }));
         registry.register_collector(Box::new(LaneCollector { lanes: self.lanes.clone(), clock }));
         registry.register("sessions_resident", "Sessions in memory as actors", self.resident.clone());
         registry.register(

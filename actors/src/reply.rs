@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use vetd_model::audit_log::{Actor, AuditAction};
+use vetd_model::chip::Chip;
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::StepKind;
 use vetd_model::media::Media;
@@ -19,6 +20,8 @@ pub enum Ask {
     Renew,
     /// A picture was taken in and is kept.
     Attach(Box<Media>),
+    /// The document's chip was read.
+    AttachChip(Box<Chip>),
     /// The person submits a step; the body is validated against the session's own flow.
     Submit {
         /// Which step.
@@ -79,6 +82,7 @@ impl Ask {
             Self::Cancel(_) => "cancel",
             Self::Simulate(..) => "simulate",
             Self::Attach(_) => "attach",
+            Self::AttachChip(_) => "attach_chip",
             Self::Answer { .. } => "answer",
             Self::Review { .. } => "review",
             Self::Redact { .. } => "redact",

@@ -28,6 +28,8 @@ use crate::receiving::Receiving;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
+use crate::watching::Watchers;
+use crate::watchlists::Lists;
 
 /// What every session's actor works with.
 pub(crate) struct Context {
@@ -37,7 +39,9 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
     pub(crate) providers: Providers,
+    pub(crate) lists: Arc<Lists>,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 type ReplyPort = oneshot::Sender<Result<Reply, EngineError>>;
@@ -268,6 +272,9 @@ impl SessionState {
                 if next.status().is_terminal() {
                     self.context.receiving.forget_session(self.key.id);
                 }
+                if receipt.session.is_some() {
+                    self.context.watchers.changed(self.key);
+                }
                 let handle = receipt.session.or(before.map(|(_, handle)| handle));
                 self.known = handle.map(|handle| (next, handle));
                 self.perform(transition.effects);
@@ -306,7 +313,9 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
         Ask::Simulate(actions, pictures) => {
-            let check = |session: &Session| simulated(run_checks(session, context.store.as_ref(), &|| at), session, at);
+            let check = |session: &Session| {
+                simulated(run_checks(session, context.store.as_ref(), &context.lists, &|| at, &|_| {}), session, at)
+            };
             simulate(session, &actions, &pictures, at, &check)
         }
         Ask::Answer { check, answer } => {
@@ -316,6 +325,7 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
             decide(session, Command::AnswerCall { check, finding: parse_answer(&answer, provider)? }, at)
         }
         Ask::Attach(media) => decide(session, Command::Attach(*media), at),
+        Ask::AttachChip(chip) => decide(session, Command::AttachChip(chip), at),
         Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
         Ask::Redact { by_rule: Some(seen), .. } | Ask::ForgetMedia { seen } if seen != session.chain.sequence => {
             Err(Refusal::new(ErrorCode::InvalidState, "The verification has changed since it was judged."))

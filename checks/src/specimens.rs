@@ -12,6 +12,41 @@ const LICENCE_FRONT: &[u8] = include_bytes!("../specimen-pictures/driving_licens
 const LICENCE_BACK: &[u8] = include_bytes!("../specimen-pictures/driving_license_back.jpg");
 const SELFIE: &[u8] = include_bytes!("../specimen-pictures/selfie.jpg");
 
+/// One picture of a specimen.
+#[derive(Debug, Clone, Copy)]
+pub struct SpecimenPicture {
+    /// What it is called.
+    pub name: &'static str,
+    /// Of which document, if of one.
+    pub document: Option<DocumentKind>,
+    /// What it shows.
+    pub kind: MediaKind,
+    /// A JPEG file.
+    pub jpeg: &'static [u8],
+}
+
+/// All of them.
+pub const SPECIMENS: [SpecimenPicture; 6] = {
+    use DocumentKind::{DrivingLicense, IdCard, Passport};
+    use MediaKind::{DocumentBack, DocumentFront, Selfie};
+    const fn of(
+        name: &'static str,
+        document: Option<DocumentKind>,
+        kind: MediaKind,
+        jpeg: &'static [u8],
+    ) -> SpecimenPicture {
+        SpecimenPicture { name, document, kind, jpeg }
+    }
+    [
+        of("passport", Some(Passport), DocumentFront, PASSPORT),
+        of("id_card_front", Some(IdCard), DocumentFront, CARD_FRONT),
+        of("id_card_back", Some(IdCard), DocumentBack, CARD_BACK),
+        of("driving_license_front", Some(DrivingLicense), DocumentFront, LICENCE_FRONT),
+        of("driving_license_back", Some(DrivingLicense), DocumentBack, LICENCE_BACK),
+        of("selfie", None, Selfie, SELFIE),
+    ]
+};
+
 /// The picture of this kind that goes with a submission: a JPEG file.
 #[must_use]
 pub const fn specimen(submission: &Submission, kind: MediaKind) -> &'static [u8] {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use vetd_checks::watchlist::Watchlists;
 use vetd_checks::{Evidence, resolve, run};
 use vetd_model::check::{CheckKind, CheckStatus, Finding};
 use vetd_model::date::Date;
@@ -97,7 +98,19 @@ impl Case {
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
         let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
-        look(&flow, &Evidence { flow: &flow, submissions: &submissions, media, challenges: &[], used_before, at: NOW })
+        look(
+            &flow,
+            &Evidence {
+                flow: &flow,
+                submissions: &submissions,
+                media,
+                challenges: &[],
+                chip: None,
+                used_before,
+                watchlists: &Watchlists::default(),
+                at: NOW,
+            },
+        )
     }
 
     fn check(&self, kind: CheckKind) -> Finding {
@@ -132,6 +145,9 @@ fn a_good_passport_passes_everything() {
             CheckKind::DocumentBarcode => "barcode_not_expected",
             CheckKind::FaceMatch => "nothing_to_compare",
             CheckKind::Liveness => "no_challenge",
+            // What the operator and the tenant's app have not brought.
+            CheckKind::Watchlist => "watchlist_unavailable",
+            CheckKind::DocumentChip => "chip_missing",
             _ => "-",
         };
         assert_eq!(case.code(kind), expected, "{kind:?}");

@@ -135,6 +135,12 @@ impl WebhookTargets {
     }
 }
 
+/// True for an address of the web that leads nowhere but to the machine it is opened on.
+#[must_use]
+pub fn leads_to_loopback(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| url.host().is_some_and(|host| is_loopback(&host)))
+}
+
 /// True for loopback addresses and the names of this machine.
 pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
     match *host {

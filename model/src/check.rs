@@ -35,6 +35,10 @@ pub enum CheckKind {
     DataMatch,
     /// No other verification of the workspace and mode has used the document.
     DuplicateDocument,
+    /// Nobody on the operator's lists may be the person.
+    Watchlist,
+    /// The chip of the document holds what its issuer has signed.
+    DocumentChip,
     /// Whatever a provider is asked to look at.
     Provider,
     /// The selfie shows the face on the document.
@@ -45,7 +49,7 @@ pub enum CheckKind {
 
 impl CheckKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::DataCompleteness,
         Self::Age,
         Self::ImageQuality,
@@ -57,6 +61,8 @@ impl CheckKind {
         Self::IssuingCountry,
         Self::DataMatch,
         Self::DuplicateDocument,
+        Self::Watchlist,
+        Self::DocumentChip,
         Self::Provider,
         Self::FaceMatch,
         Self::Liveness,
@@ -77,6 +83,8 @@ impl CheckKind {
             Self::IssuingCountry => "issuing_country",
             Self::DataMatch => "data_match",
             Self::DuplicateDocument => "duplicate_document",
+            Self::Watchlist => "watchlist",
+            Self::DocumentChip => "document_chip",
             Self::Provider => "provider",
             Self::FaceMatch => "face_match",
             Self::Liveness => "liveness",

@@ -10,6 +10,7 @@
 
 use crate::check::{CheckKind, Finding};
 use crate::checking;
+use crate::chip::Chip;
 use crate::error::{ErrorCode, FieldError, Refusal};
 use crate::event::{self, Event, EventKind};
 use crate::field::Fields;
@@ -19,6 +20,7 @@ use crate::review::{NewReview, Redaction, Review};
 pub use crate::session::CanceledBy;
 use crate::session::{Personal, Session, State, Status, StepSet};
 use crate::submission::{Submission, not_required};
+use crate::test_outcome::TestOutcome;
 use crate::time::Timestamp;
 
 /// What can be asked of a session.
@@ -31,6 +33,8 @@ pub enum Command {
     Renew,
     /// A picture was taken in and is kept; it replaces the one of its kind.
     Attach(Media),
+    /// The document's chip was read; it replaces what an earlier reading said.
+    AttachChip(Box<Chip>),
     /// The person submits a step.
     Submit(Submission),
     /// The person or the tenant ends it.
@@ -61,6 +65,8 @@ pub enum Command {
     /// The server has started again: a run of checks that its end interrupted goes on, and its time
     /// limit begins anew.
     Resume,
+    /// Test mode: from here on the checks say this.
+    Choose(TestOutcome),
     /// Test mode: act as if the deadline had come now.
     Lapse,
     /// A person of the tenant decides a doubtful case.
@@ -206,6 +212,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::Renew if session.status().is_terminal() => Err(ended(session)),
         Command::Renew => Ok(Transition::unchanged(session)),
         Command::Attach(media) => attach(session, media, at),
+        Command::AttachChip(chip) => attach_chip(session, chip, at),
         Command::Submit(submission) => submit(session, submission, at),
         Command::Cancel(by) => cancel(session, by, at),
         Command::FinishChecks { run, findings, fields } => Ok(checking::finish(session, run, findings, fields, at)),
@@ -213,6 +220,7 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::AnswerCall { check, finding } => checking::answer(session, check, finding, at),
         Command::Ring => Ok(checking::ring(session, at)),
         Command::Resume => Ok(checking::resume(session, at)),
+        Command::Choose(outcome) => choose(session, outcome, at),
         Command::Lapse => lapse(session, at),
         Command::Review { review, reviewer } => decide_review(session, review, reviewer, at),
         Command::Redact => redact(session, at),
@@ -288,6 +296,32 @@ fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, 
     Ok(Transition { effects, ..Transition::quiet(next, at) })
 }
 
+/// Whether a chip may be sent in now. Asked before it is looked at, and again when it is put on record.
+/// The person need not have begun: it is the tenant's app that reads a chip.
+///
+/// # Errors
+/// `invalid_state`, `session_expired`, `check_not_required`.
+pub fn may_attach_chip(session: &Session, at: Timestamp) -> Result<(), Refusal> {
+    if session.is_overdue(at) {
+        return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
+    }
+    if session.state != State::Created {
+        persons_turn(session)?;
+    }
+    if session.flow.checks().iter().any(|spec| spec.kind == CheckKind::DocumentChip) {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::CheckNotRequired, "This session's flow has no document_chip check."))
+}
+
+fn attach_chip(session: &Session, chip: Box<Chip>, at: Timestamp) -> Result<Transition, Refusal> {
+    may_attach_chip(session, at)?;
+    let mut next = session.clone();
+    let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
+    personal.chip = Some(chip);
+    Ok(Transition::quiet(next, at))
+}
+
 fn submit(session: &Session, submission: Submission, at: Timestamp) -> Result<Transition, Refusal> {
     let kind = submission.kind();
     let accepted = persons_turn(session)?;
@@ -342,6 +376,15 @@ fn cancel(session: &Session, by: CanceledBy, at: Timestamp) -> Result<Transition
         return Err(Refusal::new(ErrorCode::VerificationNotCancelable, message));
     }
     Ok(Transition::announced(Session { state: State::Canceled { at, by }, ..session.clone() }, at))
+}
+
+fn choose(session: &Session, outcome: TestOutcome, at: Timestamp) -> Result<Transition, Refusal> {
+    if session.realm.mode.is_live() {
+        return Err(invalid("Only a test session's outcome can be chosen."));
+    }
+    persons_turn(session)?;
+    outcome.fits(&session.flow).map_err(|message| Refusal::field("outcome", message))?;
+    Ok(Transition::quiet(Session { test_outcome: Some(outcome), ..session.clone() }, at))
 }
 
 fn lapse(session: &Session, at: Timestamp) -> Result<Transition, Refusal> {

@@ -229,6 +229,8 @@ pub struct CheckSpec {
     pub on_review: OnReview,
     /// For [`CheckKind::Age`]: the age in whole years that the person must have reached.
     pub min_age: Option<u8>,
+    /// For [`CheckKind::Watchlist`]: from how alike on somebody on a list may be the person, in percent.
+    pub min_match: Option<u8>,
     /// The name of the provider that carries it out, where it is not a check of our own.
     pub provider: Option<String>,
 }
@@ -388,8 +390,9 @@ impl CheckSpec {
         let mut json = json!({
             "type": self.kind.as_str(), "on_fail": self.on_fail.as_str(), "on_review": self.on_review.as_str(),
         });
+        let of_one_kind = [("min_age", self.min_age), ("min_match", self.min_match)];
         if let Some(map) = json.as_object_mut() {
-            map.extend(self.min_age.map(|age| ("min_age".to_owned(), age.into())));
+            map.extend(of_one_kind.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
             map.extend(self.provider.as_deref().map(|name| ("provider".to_owned(), name.into())));
         }
         json

@@ -12,6 +12,7 @@ pub mod breaker;
 pub mod challenge;
 pub mod check;
 mod checking;
+pub mod chip;
 pub mod country;
 pub mod date;
 pub mod decide;

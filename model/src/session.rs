@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::challenge::Challenge;
 use crate::check::{CheckResult, LastError};
+use crate::chip::Chip;
 use crate::event::Chain;
 use crate::field::{Fields, document_of};
 use crate::flow::{Flow, StepKind};
@@ -272,6 +273,8 @@ pub struct Personal {
     pub submissions: BTreeMap<StepKind, Submission>,
     /// The pictures on record, at most one of a kind: the one that was taken last.
     pub media: Vec<Media>,
+    /// What the document's chip said, the last time that it was sent in.
+    pub chip: Option<Box<Chip>>,
     /// How many pictures were taken in, those that were taken again included.
     pub uploads: u32,
     /// What the last ended run resolved of the person and their document.
@@ -290,6 +293,7 @@ impl Personal {
             redirect_url,
             submissions: BTreeMap::new(),
             media: Vec::new(),
+            chip: None,
             uploads: 0,
             fields: Fields::new(),
             review_reason: None,

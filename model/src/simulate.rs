@@ -8,6 +8,7 @@ use crate::field::Fields;
 use crate::media::Media;
 use crate::session::{CanceledBy, Session, State};
 use crate::specimen;
+use crate::test_outcome::TestOutcome;
 use crate::time::Timestamp;
 use crate::validate::{Issues, Object};
 
@@ -15,10 +16,12 @@ use crate::validate::{Issues, Object};
 const ACTION_LIMIT: usize = 20;
 
 /// One thing that a script lets the person, the tenant or the clock do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// The iframe loads.
     Load,
+    /// The checks are to say this, whatever was asked for when the session was made.
+    Choose(TestOutcome),
     /// The person submits every missing step, with specimen data, and the checks run.
     Submit,
     /// The person cancels.
@@ -52,6 +55,19 @@ pub fn parse(body: &Value) -> Result<Vec<Action>, Refusal> {
     issues.done().map(|()| actions)
 }
 
+/// Validates the body of `/iframe/api/test/outcome`: what the person's page does then.
+///
+/// # Errors
+/// `validation_error` with the path of every wrong field.
+pub fn parse_outcome(body: &Value) -> Result<Vec<Action>, Refusal> {
+    let mut issues = Issues::default();
+    let mut object = Object::root(body, &mut issues);
+    let outcome = object.required_with("outcome", &mut issues, TestOutcome::parse);
+    object.finish(&mut issues);
+    issues.done()?;
+    Ok([Action::Load].into_iter().chain(outcome.map(Action::Choose)).chain([Action::Submit]).collect())
+}
+
 /// Runs the checks of a session's flow: what they find, and what is resolved.
 pub type RunChecks<'a> = &'a dyn Fn(&Session) -> (Vec<CheckFinding>, Fields);
 
@@ -72,6 +88,7 @@ pub fn simulate(
     for action in actions {
         walk = match action {
             Action::Load => step(walk, Command::Load, at)?,
+            Action::Choose(outcome) => step(walk, Command::Choose(outcome.clone()), at)?,
             Action::Submit => submit(walk, pictures, at, check)?,
             Action::Cancel => step(walk, Command::Cancel(CanceledBy::Person), at)?,
             Action::Expire => step(walk, Command::Lapse, at)?,

@@ -27,8 +27,9 @@ pub fn submission(step: &Step, at: Timestamp) -> Submission {
     }
 }
 
-/// Where the specimen of a kind of document comes from.
-const fn issuer(document: DocumentKind) -> &'static str {
+/// The country that the specimen of a kind of document comes from (ISO 3166-1, two letters).
+#[must_use]
+pub const fn issuer(document: DocumentKind) -> &'static str {
     match document {
         DocumentKind::Passport | DocumentKind::IdCard => "DE",
         DocumentKind::DrivingLicense => "US",

@@ -8,6 +8,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::flow::Flow;
 use crate::id::TemplateId;
 use crate::realm::Realm;
+use crate::scaffold;
 use crate::time::Timestamp;
 use crate::validate::{Issues, Object};
 
@@ -287,10 +288,10 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
 fn slug(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     let fits = !text.is_empty() && text.len() <= SLUG_LIMIT && text.bytes().all(plain);
-    if !fits || text.starts_with('-') || text == crate::scaffold::SLUG {
-        return Err(
-            "must have 1 to 60 lower-case letters, digits, hyphens and underscores, and not be scaffold".to_owned()
-        );
+    if !fits || text.starts_with('-') || scaffold::by_slug(text).is_some() {
+        return Err("must have 1 to 60 lower-case letters, digits, hyphens and underscores, and not be scaffold or \
+                    scaffold-document"
+            .to_owned());
     }
     Ok(text.to_owned())
 }

@@ -99,6 +99,8 @@ async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, F
         webhook_targets: WebhookTargets::default(),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),
+        chip_trust: Arc::default(),
+        watchlist_max_age: settings.watchlist_max_age.duration(),
         on_fatal: None,
     };
     let clock = Arc::new(SystemClock::shifted(settings.clock_offset));

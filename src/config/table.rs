@@ -15,9 +15,12 @@ use super::file::read_limited;
 use super::layers::Layers;
 use super::media::MediaPlace;
 use super::setting::{Setting, number, text};
-use super::value::{CollectorUrl, Days, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share, Value};
+use super::value::{
+    CollectorUrl, Days, DemoChoice, Kibibytes, LogFilter, LogFormat, Mebibytes, PublicUrl, Secret, Share, Value,
+};
 use crate::admin;
 use crate::failure::Failure;
+use crate::http::Demo;
 use crate::telemetry::TraceSettings;
 
 /// Makes [`Settings`] and [`all`] of the entries. An entry is: what it means (also shown to
@@ -62,6 +65,8 @@ settings! {
         admin_socket: Option<PathBuf> = text("PATH").otherwise("admin.sock in the data folder").common();
         /// The base of every link. The `Host` header never is.
         public_url: Option<PublicUrl> = text("URL").otherwise("http:// and the listen address");
+        /// Who can try `/demo`, and so make test sessions without a key: on this machine alone, if vetd listens on loopback and its links lead there (auto), everyone who reaches the server (on), or nobody (off).
+        demo: DemoChoice = text("WHO").default("auto");
     }
     "Secrets" {
         /// The root of all keys: 32 bytes as base64 or hexadecimal.
@@ -139,6 +144,12 @@ settings! {
         /// Addresses that webhooks may go to though they are not public, in both modes: ranges and single addresses, such as 10.0.0.0/8,192.168.1.20.
         webhook_allow: Ranges = text("RANGES").otherwise("public addresses alone");
     }
+    "Checks" {
+        /// The certificates that the chips of documents are trusted by (CSCA), and their revocation lists: a file, or a folder of them, in DER or PEM; read at the start.
+        chip_trust: Option<PathBuf> = text("PATH").otherwise("none, so that no chip is authentic");
+        /// How old a list that people are looked for on may be before results and `vetd watchlist list` call it stale.
+        watchlist_max_age: Days = number("DAYS", 1..=3650).default("30");
+    }
     "Disk, memory and processors" {
         /// How long events can be read: listed, streamed and delivered; older ones are deleted.
         event_retention: Days = number("DAYS", 1..=3650).default("30");
@@ -167,6 +178,17 @@ impl Settings {
     #[must_use]
     pub fn public_url(&self, listening: SocketAddr) -> String {
         self.public_url.as_ref().map_or_else(|| format!("http://{listening}"), |url| url.as_str().to_owned())
+    }
+
+    /// Who can try the demo, given the address that is really listened on.
+    #[must_use]
+    pub fn demo(&self, listening: SocketAddr) -> Demo {
+        let leads_here = self.public_url.as_ref().is_none_or(PublicUrl::is_loopback);
+        match self.demo {
+            DemoChoice::On => Demo::Everyone,
+            DemoChoice::Auto if listening.ip().is_loopback() && leads_here => Demo::Loopback,
+            DemoChoice::Auto | DemoChoice::Off => Demo::Off,
+        }
     }
 
     /// Where webhooks may go, given the address that is really listened on.

@@ -8,6 +8,7 @@ use vetd_storage::media::{BucketLocation, MediaLocation};
 
 use super::*;
 use crate::failure::Kind;
+use crate::http::Demo;
 
 #[derive(Parser)]
 struct Line {
@@ -312,6 +313,19 @@ fn links_begin_with_the_public_url_or_the_listen_address() {
     assert_eq!(settings(&[], &[]).unwrap().public_url(listening), "http://127.0.0.1:4000");
     let settings = settings(&["--public-url", "https://id.example.com/kyc/"], &[]).unwrap();
     assert_eq!(settings.public_url(listening), "https://id.example.com/kyc");
+}
+
+#[test]
+fn the_demo_is_for_this_machine_unless_the_operator_says_otherwise() {
+    let who = |flags: &[&str], listening: &str| settings(flags, &[]).unwrap().demo(listening.parse().unwrap());
+    assert_eq!(who(&[], "127.0.0.1:8080"), Demo::Loopback);
+    assert_eq!(who(&["--public-url", "http://localhost:8080"], "[::1]:8080"), Demo::Loopback);
+    // A proxy stands in front.
+    assert_eq!(who(&["--public-url", "https://id.example.com"], "127.0.0.1:8080"), Demo::Off);
+    assert_eq!(who(&[], "0.0.0.0:8080"), Demo::Off);
+    assert_eq!(who(&["--demo", "off"], "127.0.0.1:8080"), Demo::Off);
+    assert_eq!(who(&["--demo", "on"], "0.0.0.0:8080"), Demo::Everyone);
+    assert_says(&refused(&["--demo", "yes"], &[]), &["auto or on or off"]);
 }
 
 #[test]

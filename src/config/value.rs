@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
-use vetd_model::address::Ranges;
+use vetd_model::address::{self, Ranges};
 use vetd_model::rate::Rate;
 use zeroize::Zeroizing;
 
@@ -184,6 +184,12 @@ impl PublicUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// True if it leads nowhere but to the machine it is opened on.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        address::leads_to_loopback(&self.0)
+    }
 }
 
 impl Value for PublicUrl {
@@ -287,6 +293,30 @@ impl Value for LogFormat {
 
     fn parse(text: &str) -> Result<Self, String> {
         Ok(if text == "json" { Self::Json } else { Self::Text })
+    }
+}
+
+/// Who can try the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemoChoice {
+    /// Who is on this machine, where nobody else reaches the server.
+    Auto,
+    /// Everyone.
+    On,
+    /// Nobody.
+    Off,
+}
+
+impl Value for DemoChoice {
+    const SHAPE: Shape = Shape::Text;
+    const CHOICES: &'static [&'static str] = &["auto", "on", "off"];
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "on" => Self::On,
+            "off" => Self::Off,
+            _ => Self::Auto,
+        })
     }
 }
 

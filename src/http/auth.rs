@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use vetd_actors::KeyRejection;
 use vetd_model::workspace::Scopes;
-use vetd_model::{ErrorCode, Realm, Refusal, SessionId};
+use vetd_model::{ErrorCode, Realm, Refusal, SessionId, Timestamp};
 
 use super::Shared;
 use super::error::{Answer, Problem};
@@ -51,8 +51,15 @@ pub(super) struct Person {
     pub(super) realm: Realm,
     /// The one session that the token opens.
     pub(super) session: SessionId,
-    /// True if the token's time has passed: then the session can be read once it has ended.
-    pub(super) token_ended: bool,
+    /// When the token ends: from then on the session can be read, once it has ended itself.
+    pub(super) token_ends: Timestamp,
+}
+
+impl Person {
+    /// Whether the token's time has passed.
+    pub(super) fn token_ended(&self, now: Timestamp) -> bool {
+        now >= self.token_ends
+    }
 }
 
 /// The route that needs a scope of its own.
@@ -103,9 +110,8 @@ pub(super) async fn people(State(front): State<Shared>, mut request: Request, ne
     let grant = front.tokens.verify(token)?;
     front.engine.may_serve(grant.realm).map_err(rejected)?;
     let counted = front.limits.count(Call::Iframe, *grant.session.bytes(), front.engine.now());
-    let token_ended = front.engine.now() >= grant.expires_at;
-    let person = Person { realm: grant.realm, session: grant.session, token_ended };
-    let mut response = match counted.pass().and_then(|()| opens(&person, &request)) {
+    let person = Person { realm: grant.realm, session: grant.session, token_ends: grant.expires_at };
+    let mut response = match counted.pass().and_then(|()| opens(&person, front.engine.now(), &request)) {
         Ok(()) => {
             request.extensions_mut().insert(Caller::Person(person));
             next.run(request).await
@@ -117,8 +123,8 @@ pub(super) async fn people(State(front): State<Shared>, mut request: Request, ne
 }
 
 /// Whether a token opens what the request asks for.
-fn opens(person: &Person, request: &Request) -> Result<(), Problem> {
-    if person.token_ended && !reads(request.method()) {
+fn opens(person: &Person, now: Timestamp, request: &Request) -> Result<(), Problem> {
+    if person.token_ended(now) && !reads(request.method()) {
         return Err(token::ended().into());
     }
     let asked = Params::read(request.uri().query()).take("session_id", |text| Ok(text.to_owned()));

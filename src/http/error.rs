@@ -8,6 +8,7 @@ use serde::Serialize;
 use vetd_actors::EngineError;
 use vetd_model::{ErrorCode, FieldError, Refusal, RequestId};
 
+use super::file::content_type;
 use super::reply::JSON;
 
 /// What every handler comes to.
@@ -24,6 +25,8 @@ pub(super) struct Problem {
     for_the_log: Option<String>,
     /// True if the rest of the request was left unread.
     closes: bool,
+    /// For a person: a page to say it on, in place of the envelope.
+    page: Option<String>,
 }
 
 impl Problem {
@@ -61,7 +64,17 @@ impl Problem {
         Self { closes: true, ..self }
     }
 
-    /// Writes the envelope, and what the operator must know.
+    /// Says it on this page, in place of the envelope.
+    pub(super) fn on_page(self, page: String) -> Self {
+        Self { page: Some(page), ..self }
+    }
+
+    /// What it is.
+    pub(super) const fn code(&self) -> ErrorCode {
+        self.refusal.code
+    }
+
+    /// Writes the envelope, or the page, and what the operator must know.
     pub(super) fn write(self, response: &mut Response, request_id: RequestId, version: Version) {
         let code = self.refusal.code;
         if let Some(fault) = self.for_the_log {
@@ -69,6 +82,11 @@ impl Problem {
         }
         if self.closes && version < Version::HTTP_2 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(page) = self.page {
+            response.headers_mut().insert(CONTENT_TYPE, content_type("error.html"));
+            *response.body_mut() = page.replace("{{request_id}}", &request_id.to_string()).into();
+            return;
         }
         let fields = (code == ErrorCode::ValidationError).then_some(self.refusal.fields);
         let error = Inner { code: code.as_str(), message: &self.refusal.message, request_id, fields };
@@ -97,7 +115,7 @@ impl From<Refusal> for Problem {
             refusal.code,
             ErrorCode::RateLimited | ErrorCode::DependencyUnavailable | ErrorCode::IdempotencyInProgress
         );
-        Self { refusal, retry_after: waits.then_some(1), for_the_log: None, closes: false }
+        Self { refusal, retry_after: waits.then_some(1), for_the_log: None, closes: false, page: None }
     }
 }
 
@@ -160,6 +178,7 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key in this mode."),
         "evt" => Refusal::new(ErrorCode::NotFound, "There is no such event in this mode, or it is no longer kept."),
         "med" => Refusal::new(ErrorCode::NotFound, "There is no such picture, or it was erased."),
+        "watchlist" => Refusal::new(ErrorCode::NotFound, "There is no such list."),
         "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
     }

@@ -1,42 +1,33 @@
 //! `/v1/events/stream`: events as they come, in the format of server-sent events (WHATWG HTML).
 
-use std::collections::HashMap;
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::Response;
+use axum::http::HeaderMap;
 use futures::future::BoxFuture;
 use futures::stream;
-use parking_lot::Mutex;
 use vetd_actors::Caller;
-use vetd_model::{ErrorCode, EventId, Realm, Refusal};
+use vetd_model::{EventId, Realm, Refusal};
 use vetd_storage::PositionedEvent;
 
 use super::Shared;
 use super::auth::KeyHolder;
-use super::error::{Answer, Problem};
+use super::error::Answer;
 use super::events::{position, take_after, take_type};
 use super::follow::Follower;
 use super::openapi::{example, schemas};
 use super::query::Params;
+use super::streams::{self, BEAT, Caps, Place};
 
-/// The most streams of one workspace in one mode, and of all.
-const STREAMS_OF_ONE: usize = 10;
-const STREAMS_OF_ALL: usize = 1_000;
-/// How often a stream gives a sign of life. Proxies close what is silent for a minute or so.
-const BEAT: Duration = Duration::from_secs(15);
-const BEAT_SECONDS: u32 = 15;
+/// How many streams one workspace in one mode can have, and all.
+pub(super) const CAPS: Caps = Caps {
+    of_one: 10,
+    one_is_full: "The workspace has ten event streams open in this mode, the most it can; close one first.",
+    of_all: 1_000,
+    all_are_full: "The server has as many event streams open as it can; try again later, or list events.",
+};
 
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 /// The name that errors give it.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-/// Asks nginx, and proxies that follow it, to pass on what comes as it comes.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Follow events
 ///
@@ -75,18 +66,15 @@ pub(super) async fn open(
         (None, Some(id)) => Some(position(&front, caller.realm, "after", id)?),
         (None, None) => None,
     };
-    let place = front.streams.take(caller.realm)?;
+    let place = front.event_streams.take(caller.realm)?;
     let follower = Follower::new(&front, caller.realm, begin);
     let beat = front.engine.clock().sleep(BEAT);
     let events = EventStream { front, caller, kind, follower, beat, passed: None, _place: place };
     let events = stream::unfold(events, |mut events| async move {
         let next = events.next().await?;
-        Some((Ok::<_, Infallible>(next), events))
+        Some((next, events))
     });
-    let mut response = Response::new(Body::from_stream(events));
-    response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
-    response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(streams::answer(events))
 }
 
 /// What the header says; an empty one counts as absent.
@@ -112,7 +100,7 @@ struct EventStream {
     beat: BoxFuture<'static, ()>,
     /// The last event that was not sent, if it came after all that were.
     passed: Option<EventId>,
-    _place: Place,
+    _place: Place<Realm>,
 }
 
 impl EventStream {
@@ -154,59 +142,4 @@ impl EventStream {
 fn message(found: &PositionedEvent, envelope: &[u8]) -> Bytes {
     let head = format!("id: {}\nevent: {}\ndata: ", found.event.id(), found.event.type_name());
     [head.as_bytes(), envelope, b"\n\n"].concat().into()
-}
-
-/// How many streams are open, by realm. They are not among the requests under way, which end soon.
-#[derive(Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<HashMap<Realm, usize>>>);
-
-/// One stream's place among them.
-struct Place {
-    streams: Streams,
-    realm: Realm,
-}
-
-impl Streams {
-    fn take(&self, realm: Realm) -> Result<Place, Problem> {
-        let full = |message| Err(Problem::new(ErrorCode::RateLimited, message).after(BEAT_SECONDS));
-        let mut open = self.0.lock();
-        if open.get(&realm).is_some_and(|count| *count >= STREAMS_OF_ONE) {
-            return full("The workspace has ten event streams open in this mode, the most it can; close one first.");
-        }
-        if open.values().sum::<usize>() >= STREAMS_OF_ALL {
-            return full("The server has as many event streams open as it can; try again later, or list events.");
-        }
-        *open.entry(realm).or_default() += 1;
-        Ok(Place { streams: self.clone(), realm })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.streams.0.lock();
-        if let Some(count) = open.get_mut(&self.realm) {
-            *count -= 1;
-        }
-        open.retain(|_, count| *count > 0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use vetd_model::{Mode, WorkspaceId};
-
-    use super::*;
-
-    #[test]
-    fn places_are_few_and_come_back() {
-        let streams = Streams::default();
-        let realm = |number| Realm { workspace: WorkspaceId(number), mode: Mode::Test };
-        let mut places: Vec<Place> = (0..1_000).map(|number| streams.take(realm(number / 10)).ok().unwrap()).collect();
-        assert!(streams.take(realm(3)).is_err() && streams.take(realm(200)).is_err());
-        places.remove(0);
-        assert!(streams.take(realm(3)).is_err(), "another's place is no place of theirs");
-        assert!(streams.take(realm(200)).is_ok() && streams.take(realm(0)).is_ok());
-        places.clear();
-        assert!(streams.0.lock().is_empty());
-    }
 }

@@ -1,5 +1,6 @@
 //! `/iframe/api`: what the page of the person being verified may do with its one session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State as Extract;
@@ -7,18 +8,19 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vetd_actors::{Ask, EngineError, Reply};
 use vetd_model::challenge::CHALLENGES;
-use vetd_model::check::LastError;
+use vetd_model::check::{CheckStatus, LastError};
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::{Step, StepKind};
-use vetd_model::{Refusal, Session, SessionId, Status, Timestamp};
+use vetd_model::{Refusal, Session, SessionId, State, Status, Timestamp};
 
 use super::auth::Person;
 use super::body::no_fields;
-use super::error::Answer;
+use super::error::{Answer, Problem};
 use super::mutation::{Job, Mutation};
 use super::openapi::{example, schemas};
 use super::paths::PathStep;
 use super::query::Params;
+use super::web::parents::Parents;
 use super::{Front, Shared, media, reply, sessions, token};
 
 /// How long the state stays readable after the session's end, so that the result can be shown.
@@ -30,24 +32,32 @@ const AFTERGLOW: Duration = Duration::from_secs(1800);
 #[utoipa::path(
     get, path = "/iframe/api/session", operation_id = "get_iframe_session", tag = "Iframe",
     responses((
-        status = 200, description = "The session as the page needs it.", body = schemas::iframe::IframeSession,
-        example = json!(example::iframe_session()),
+        status = 200, description = "The session as the page needs it, and what is around it.",
+        body = schemas::iframe::IframePage, example = json!(example::iframe_page()),
     )),
     extensions(("x-error-codes" = json!(["not_found"]))),
 )]
 pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut params: Params) -> Answer {
     params.take("session_id", |_| Ok(()));
     params.finish()?;
-    let session = sessions::find(&front, person.realm, person.session).await?;
+    let parents = Parents::of(&front, person.realm).await?;
+    let session = readable(&front, person).await?;
+    reply::ok(&IframePage::of(&session, &parents, front.engine.now(), 0))
+}
+
+/// The person's session, for as long as they may read it.
+///
+/// # Errors
+/// `not_found`, `session_expired`; the store's.
+pub(super) async fn readable(front: &Front, person: Person) -> Result<Arc<Session>, Problem> {
+    let session = sessions::find(front, person.realm, person.session).await?;
+    let now = front.engine.now();
     let is_readable = match session.state.ended_at() {
-        Some(end) => front.engine.now() < end.after(AFTERGLOW),
+        Some(end) => now < end.after(AFTERGLOW),
         // Checks that run past the deadline outlive every token; the person waits for them.
-        None => !person.token_ended || session.state.is_checked(),
+        None => !person.token_ended(now) || session.state.is_checked(),
     };
-    if !is_readable {
-        return Err(token::ended().into());
-    }
-    reply::ok(&IframeView::of(&session))
+    if is_readable { Ok(session) } else { Err(token::ended().into()) }
 }
 
 /// Open the session
@@ -179,6 +189,39 @@ struct IframeView<'a> {
     redirect_url: Option<&'a str>,
     /// The pictures of this attempt, so that a page that was loaded again knows what it has sent.
     media: Vec<Value>,
+}
+
+/// The session, and what only the reader of this moment can be told.
+#[derive(Serialize)]
+pub(super) struct IframePage<'a> {
+    #[serde(flatten)]
+    session: IframeView<'a>,
+    /// While checks run: how far they are.
+    progress: Option<Progress>,
+    #[serde(flatten)]
+    parents: &'a Parents,
+    server_time: Timestamp,
+}
+
+/// How many checks of this run have ended, of how many.
+#[derive(Serialize)]
+struct Progress {
+    done: usize,
+    total: usize,
+}
+
+impl<'a> IframePage<'a> {
+    /// As it is at `now`, with so many checks of its run done.
+    pub(super) fn of(session: &'a Session, parents: &'a Parents, now: Timestamp, done: usize) -> Self {
+        let settled = session.checks.iter().filter(|result| result.finding.status != CheckStatus::Pending);
+        let done = match session.state {
+            State::Checking { .. } => Some(done),
+            State::Awaiting { .. } => Some(settled.count()),
+            _ => None,
+        };
+        let progress = done.map(|done| Progress { done, total: session.flow.checks().len() });
+        Self { session: IframeView::of(session), progress, parents, server_time: now }
+    }
 }
 
 impl<'a> IframeView<'a> {

@@ -8,11 +8,14 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod body;
+mod chips;
 mod error;
 mod event_stream;
 mod events;
+mod file;
 mod follow;
 mod frame;
+mod handoff;
 mod health;
 mod iframe;
 mod json;
@@ -30,11 +33,15 @@ mod providers;
 mod query;
 mod reply;
 mod routes;
+mod session_stream;
 mod sessions;
+mod specimens;
+mod streams;
 mod templates;
 mod test_mode;
 mod token;
 mod verifications;
+mod web;
 mod webhook_deliveries;
 mod webhook_endpoints;
 mod workspace;
@@ -46,16 +53,19 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use vetd_actors::Engine;
+use vetd_model::{Realm, SessionId};
 
-use event_stream::Streams;
 use limits::Limits;
+use streams::Streams;
 use token::Tokens;
+use web::{Resumes, Site};
 
 use crate::telemetry::HttpMeters;
 
 pub use limits::RateLimits;
 pub use openapi::openapi;
 pub use operator::Facts;
+pub(crate) use operator::watchlist_to_json;
 pub use routes::{Routers, router, routers};
 
 /// How the front door behaves.
@@ -84,6 +94,19 @@ pub struct HttpSettings {
     pub shows_metrics: bool,
     /// True if traces are on.
     pub traced: bool,
+    /// Who can try `/demo`.
+    pub demo: Demo,
+}
+
+/// Who can try `/demo`, and with it make test sessions without a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demo {
+    /// Nobody: it is not there.
+    Off,
+    /// Who reaches the server under the name of its own machine.
+    Loopback,
+    /// Who reaches the server.
+    Everyone,
 }
 
 impl HttpSettings {
@@ -102,6 +125,7 @@ impl HttpSettings {
             meters: HttpMeters::default(),
             shows_metrics: true,
             traced: false,
+            demo: Demo::Off,
         }
     }
 }
@@ -111,13 +135,16 @@ struct Front {
     engine: Engine,
     settings: HttpSettings,
     tokens: Tokens,
+    resumes: Resumes,
     permits: Arc<Semaphore>,
     /// Caps how many pictures are in memory at once.
     files: Arc<Semaphore>,
     limits: Limits,
-    streams: Streams,
+    event_streams: Streams<Realm>,
+    session_streams: Streams<SessionId>,
     registry: Arc<Registry>,
     document: openapi::Document,
+    site: Site,
 }
 
 /// How handlers are handed the [`Front`].

@@ -17,7 +17,7 @@ use super::error::{Answer, Problem};
 use super::frame::Permit;
 use super::query::Params;
 use super::{Front, Shared};
-use super::{iframe, reply, sessions, verifications};
+use super::{chips, iframe, reply, sessions, verifications};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The largest file that is sent, in bytes.
@@ -165,6 +165,7 @@ impl Upload {
 fn redacted(front: &Front, caller: &Caller, path: &str, session: &Session) -> Reply {
     match caller {
         Caller::Person(_) => iframe::current(session),
+        Caller::Tenant(_) if path.ends_with("/chip") => chips::taken(session),
         Caller::Tenant(_) if path.starts_with("/v1/verifications/") => verifications::current(front, session),
         Caller::Tenant(_) => sessions::current(session),
     }
@@ -234,7 +235,7 @@ fn slot(caller: &Caller, parts: &Parts, key: &str) -> IdempotencySlot {
 mod tests {
     use axum::http::HeaderValue;
     use vetd_model::workspace::Scopes;
-    use vetd_model::{ApiKeyId, Mode, Realm, SessionId, WorkspaceId};
+    use vetd_model::{ApiKeyId, Mode, Realm, SessionId, Timestamp, WorkspaceId};
 
     use super::super::auth::Person;
     use super::*;
@@ -268,7 +269,7 @@ mod tests {
         let person = |byte| Person {
             realm: realm(1, Mode::Test),
             session: SessionId::from_bytes([byte; 16]),
-            token_ended: false,
+            token_ends: Timestamp::from_seconds(1),
         };
         let ours = tenant(realm(1, Mode::Test));
         let base = slot(&ours, &parts("POST", "/v1/sessions"), "k");

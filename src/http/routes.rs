@@ -10,13 +10,15 @@ use vetd_actors::Engine;
 use vetd_model::ErrorCode;
 
 use super::error::Problem;
-use super::event_stream::Streams;
 use super::limits::Limits;
+use super::streams::Streams;
 use super::token::Tokens;
-use super::{Facts, Front, HttpSettings, Shared};
+use super::web::{Resumes, Site};
+use super::{Demo, Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, audit_log, auth, event_stream, events, frame, health, iframe, media, metrics, openapi, operator,
-    providers, sessions, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, auth, chips, event_stream, events, frame, handoff, health, iframe, media, metrics, openapi,
+    operator, providers, session_stream, sessions, specimens, templates, test_mode, verifications, web,
+    webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
@@ -47,12 +49,27 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers 
 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
+    let resumes = Resumes::new(&*engine.derived_key("page addresses"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
     let limits = Limits::new(settings.rate_limits);
     let registry = Arc::new(settings.meters.registry(&engine));
-    let (streams, document) = (Streams::default(), openapi::Document::default());
-    Arc::new(Front { engine, settings, tokens, permits, files, limits, streams, registry, document })
+    let (event_streams, session_streams) = (Streams::new(event_stream::CAPS), Streams::new(session_stream::CAPS));
+    let (document, site) = (openapi::Document::default(), Site::default());
+    Arc::new(Front {
+        engine,
+        settings,
+        tokens,
+        resumes,
+        permits,
+        files,
+        limits,
+        event_streams,
+        session_streams,
+        registry,
+        document,
+        site,
+    })
 }
 
 fn public(front: Shared) -> Router {
@@ -68,7 +85,9 @@ fn public(front: Shared) -> Router {
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
-        .route("/docs/{file}", get(openapi::file));
+        .route("/docs/{file}", get(openapi::file))
+        .merge(files())
+        .merge(if front.settings.demo == Demo::Off { Router::new() } else { demo() });
     framed(front, routes)
 }
 
@@ -93,6 +112,7 @@ fn tenants() -> Router<Shared> {
         .route("/v1/sessions/{id}", get(sessions::get))
         .route("/v1/sessions/{id}/cancel", post(sessions::cancel))
         .route("/v1/sessions/{id}/token", post(sessions::token))
+        .route("/v1/sessions/{id}/chip", post(chips::take_in))
         .route("/v1/verifications", get(verifications::list))
         .route("/v1/verifications/{id}", get(verifications::get))
         .route("/v1/verifications/{id}/cancel", post(verifications::cancel))
@@ -136,16 +156,40 @@ fn tenants() -> Router<Shared> {
 fn people() -> Router<Shared> {
     Router::new()
         .route("/iframe/api/session", get(iframe::session))
+        .route("/iframe/api/session/stream", get(session_stream::open))
         .route("/iframe/api/load", post(iframe::load))
         .route("/iframe/api/media/{kind}", put(media::put).head(media::arrived))
         .route("/iframe/api/steps/{type}", post(iframe::submit))
         .route("/iframe/api/cancel", post(iframe::cancel))
         .route("/iframe/api/token", post(iframe::token))
+        .route("/iframe/api/handoff", post(handoff::offer))
+        .route("/iframe/api/specimens", get(specimens::list))
+        .route("/iframe/api/specimens/{name}", get(specimens::show))
+        .route("/iframe/api/test/outcome", post(specimens::outcome))
 }
 
 /// For whoever holds a signed link.
 fn linked() -> Router<Shared> {
-    Router::new().route("/media/{id}", get(media::show)).route("/callbacks/{id}", post(providers::answer))
+    Router::new()
+        .route("/media/{id}", get(media::show))
+        .route("/callbacks/{id}", post(providers::answer))
+        .route("/iframe", get(web::open))
+}
+
+/// For every browser.
+fn files() -> Router<Shared> {
+    Router::new()
+        .route("/iframe/assets/{version}/{*path}", get(web::asset))
+        .route("/embed.js", get(web::embed))
+        .route("/embed.d.ts", get(web::embed_types))
+}
+
+/// For a first look.
+fn demo() -> Router<Shared> {
+    Router::new()
+        .route("/demo", get(web::demo::page))
+        .route("/demo/{file}", get(web::demo::asset))
+        .route("/demo/sessions", post(web::demo::create))
 }
 
 pub(super) async fn unknown_path() -> Problem {

@@ -229,6 +229,6 @@ pub(super) async fn find(front: &Front, realm: Realm, id: SessionId) -> Result<A
     Ok(front.engine.session(realm, id).await?.ok_or_else(|| absent("ses"))?)
 }
 
-fn iframe_url(public_url: &str, id: SessionId, token: &SdkToken) -> String {
+pub(super) fn iframe_url(public_url: &str, id: SessionId, token: &SdkToken) -> String {
     format!("{public_url}/iframe?session_id={id}&token={}", token.text)
 }

@@ -8,6 +8,7 @@ use vetd_model::workspace::Scopes;
 use vetd_model::{Mode, Realm, WorkspaceId};
 
 use crate::failure::Failure;
+use crate::http::Demo;
 
 /// What there is to say about API keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ fn failed(error: EngineError) -> Failure {
 
 /// What is printed once vetd is ready.
 #[must_use]
-pub fn banner(listening: SocketAddr, metrics: Option<SocketAddr>, data: &Path, key: &Key) -> String {
+pub fn banner(listening: SocketAddr, metrics: Option<SocketAddr>, demo: Demo, data: &Path, key: &Key) -> String {
     let here = reachable(listening);
     let program = std::env::args().next().unwrap_or_else(|| "vetd".to_owned());
     let version = env!("CARGO_PKG_VERSION");
@@ -65,8 +66,17 @@ pub fn banner(listening: SocketAddr, metrics: Option<SocketAddr>, data: &Path, k
     } else {
         ""
     };
+    let in_browser = match demo {
+        Demo::Off => "by hand:\n\n  ".to_owned(),
+        Demo::Loopback | Demo::Everyone => format!("in your browser:\n\n  {here}/demo\n\nor by hand:\n\n  "),
+    };
+    let demo = match demo {
+        Demo::Off => String::new(),
+        Demo::Loopback => format!("\n  demo          {here}/demo, for this machine alone"),
+        Demo::Everyone => format!("\n  demo          {here}/demo, for everyone: it makes test sessions without a key"),
+    };
     let start =
-        format!("vetd {version}\n  listening on  http://{listening}{metrics}\n  data folder   {data}{webhooks}");
+        format!("vetd {version}\n  listening on  http://{listening}{metrics}\n  data folder   {data}{webhooks}{demo}");
     let (shown, example) = match key {
         Key::Known => return start,
         Key::Adopted => (String::new(), "$VETD_BOOTSTRAP_TEST_KEY"),
@@ -76,7 +86,7 @@ pub fn banner(listening: SocketAddr, metrics: Option<SocketAddr>, data: &Path, k
         ),
     };
     format!(
-        "{start}{shown}\n\nTry next:\n\n  \
+        "{start}{shown}\n\nTry next, {in_browser}\
          curl -X POST {here}/v1/sessions -H \"Authorization: Bearer {example}\" -H \"Content-Type: application/json\" -d '{{}}'\n\n\
          and, in a second terminal, see the webhooks arrive:\n\n  \
          {program} listen --url {here} --api-key {example}\n"
@@ -100,7 +110,7 @@ mod tests {
     #[test]
     fn a_new_key_is_shown_with_what_to_try_next() {
         let listening = "0.0.0.0:8080".parse().unwrap();
-        let text = banner(listening, None, Path::new("vetd-data"), &Key::Made("ak_test_abc".to_owned()));
+        let text = banner(listening, None, Demo::Off, Path::new("vetd-data"), &Key::Made("ak_test_abc".to_owned()));
         assert!(text.contains("listening on  http://0.0.0.0:8080"));
         assert!(text.contains("\n  ak_test_abc\n"));
         assert!(
@@ -110,16 +120,33 @@ mod tests {
 
     #[test]
     fn a_start_on_loopback_says_that_test_webhooks_may_go_there() {
-        let start = |listening: &str| banner(listening.parse().unwrap(), None, Path::new("d"), &Key::Known);
+        let start = |listening: &str| banner(listening.parse().unwrap(), None, Demo::Off, Path::new("d"), &Key::Known);
         assert!(start("127.0.0.1:8080").contains("webhooks      in test mode also to loopback"));
         assert!(start("[::1]:8080").contains("webhooks"));
         assert!(!start("0.0.0.0:8080").contains("webhooks"));
     }
 
     #[test]
+    fn the_demo_is_named_where_there_is_one() {
+        let start = |demo, key: &Key| banner("127.0.0.1:8080".parse().unwrap(), None, demo, Path::new("d"), key);
+        let made = Key::Made("ak_test_abc".to_owned());
+        let first = start(Demo::Loopback, &made);
+        assert!(first.contains("demo          http://127.0.0.1:8080/demo, for this machine alone"), "{first}");
+        assert!(
+            first.contains("Try next, in your browser:\n\n  http://127.0.0.1:8080/demo\n\nor by hand:\n\n  curl"),
+            "{first}"
+        );
+        assert!(start(Demo::Everyone, &Key::Known).contains("for everyone: it makes test sessions without a key"));
+        assert!(!start(Demo::Off, &Key::Known).contains("demo"));
+    }
+
+    #[test]
     fn a_known_or_adopted_key_is_not_shown() {
         let listening = "127.0.0.1:8080".parse().unwrap();
-        assert_eq!(banner(listening, None, Path::new("d"), &Key::Known).lines().count(), 4);
-        assert!(banner(listening, None, Path::new("d"), &Key::Adopted).contains("Bearer $VETD_BOOTSTRAP_TEST_KEY"));
+        assert_eq!(banner(listening, None, Demo::Off, Path::new("d"), &Key::Known).lines().count(), 4);
+        assert!(
+            banner(listening, None, Demo::Off, Path::new("d"), &Key::Adopted)
+                .contains("Bearer $VETD_BOOTSTRAP_TEST_KEY")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! `vetd serve`: from settings to a running server, and to an orderly end.
 
+mod chip_trust;
 mod door;
 mod faces;
 pub mod first_start;
@@ -84,6 +85,7 @@ pub async fn run(flags: &Flags) -> Result<(), Failure> {
         },
         shows_metrics: metrics_listener.is_none(),
         traced: traces.is_some(),
+        demo: settings.demo(listening),
         ..HttpSettings::new(settings.public_url(listening))
     };
     let open = Arc::clone(&http.open);
@@ -159,6 +161,8 @@ async fn start(
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),
+        chip_trust: Arc::new(chip_trust::read(settings)?),
+        watchlist_max_age: settings.watchlist_max_age.duration(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, store::pictures(settings)?, clock, config).await;
@@ -166,7 +170,7 @@ async fn start(
     let key = first_start::prepare(&engine, !keys.is_empty(), bootstrap_key).await?;
     // Who reads that the server listens can also speak to it as its operator.
     let admin = AdminSocket::bind(&settings.admin_socket_path()).await?;
-    out::say(&first_start::banner(listening, metrics_at, &settings.data, &key)).map_err(|failure| match key {
+    out::say(&first_start::banner(listening, metrics_at, settings.demo(listening), &settings.data, &key)).map_err(|failure| match key {
         Key::Made(_) => Failure::other(format!(
             "{failure}. The first API key was made but could not be shown; start once with VETD_BOOTSTRAP_TEST_KEY set \
              to a key of your own"

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::backup::BackupError;
 use crate::disk::status::StatusEntry;
 use crate::query::{AuditQuery, DeliveryQuery, Page, SessionQuery};
+use crate::shelf::Shelf;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -492,6 +493,9 @@ pub trait Store: Send + Sync + 'static {
     /// Why it could not be taken to its end; what was handed over until then is worth nothing,
     /// and says so at its end if somebody still takes it.
     fn backup(&self, at: Timestamp, to: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError>;
+
+    /// Where files stand that the operator has imported.
+    fn shelf(&self) -> &Shelf;
 
     /// Whether a write would be accepted now.
     fn health(&self) -> Result<(), StoreError>;

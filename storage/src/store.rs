@@ -33,6 +33,7 @@ use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
 use crate::query::{AuditQuery, DeliveryQuery, Page, SessionQuery};
 use crate::shared::Shared;
+use crate::shelf::Shelf;
 use crate::sweep::{Age, Sweep};
 use crate::writer::Request;
 
@@ -275,6 +276,10 @@ impl Store for SledStore {
 
     fn backup(&self, at: Timestamp, to: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError> {
         self.shared.backup(at, to)
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
     }
 
     fn health(&self) -> Result<(), StoreError> {

@@ -135,6 +135,8 @@ pub fn iframe_routes() -> Vec<(&'static str, String, Value)> {
         ("POST", "/iframe/api/steps/consent".to_owned(), consent()),
         ("POST", "/iframe/api/cancel".to_owned(), json!({})),
         ("POST", "/iframe/api/token".to_owned(), json!({})),
+        ("POST", "/iframe/api/handoff".to_owned(), json!({})),
+        ("POST", "/iframe/api/test/outcome".to_owned(), json!({ "outcome": "completed" })),
     ]
 }
 

@@ -37,6 +37,14 @@ pub(in crate::http) fn session_token() -> Value {
     json!({ "sdk_token": TOKEN, "iframe_url": iframe_url(), "expires_at": CREATED + 1800 })
 }
 
+pub(in crate::http) fn chip_upload() -> Value {
+    json!({ "sod": "dwAA", "dg1": "YQAA" })
+}
+
+pub(in crate::http) fn chip_taken() -> Value {
+    json!({ "object": "chip", "session_id": session()["id"], "data_groups": [1, 2], "status": "passed", "code": null })
+}
+
 pub(in crate::http) fn canceled_session() -> Value {
     with(session(), "status", "canceled")
 }
@@ -330,6 +338,34 @@ pub(in crate::http) fn canceled_iframe_session() -> Value {
     let mut session = with(with(iframe_session(), "status", "canceled"), "next_step", Value::Null);
     session["steps"][0]["state"] = json!("pending");
     with(session, "redirect_url", "https://yourapp.example.com/kyc/complete")
+}
+
+pub(in crate::http) fn iframe_page() -> Value {
+    let mut page = iframe_session();
+    page["progress"] = Value::Null;
+    page["parent_origins"] = json!(["https://shop.example.com"]);
+    page["loopback_allowed"] = json!(true);
+    with(page, "server_time", CREATED + 60)
+}
+
+pub(in crate::http) fn session_stream() -> Value {
+    format!("event: session\ndata: {}\n\n:\n\n", iframe_page()).into()
+}
+
+pub(in crate::http) fn handoff() -> Value {
+    let qr_svg = "<?xml version=\"1.0\" standalone=\"yes\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    json!({
+        "object": "handoff", "url": iframe_url(), "qr_svg": qr_svg, "reachable": true, "expires_at": CREATED + 1800,
+    })
+}
+
+pub(in crate::http) fn specimens() -> Value {
+    let passport = json!({
+        "object": "specimen", "name": "passport", "kind": "document_front", "document": "passport", "country": "DE",
+        "content_type": "image/jpeg", "size": 84_282,
+    });
+    let steps = json!({ "consent": { "accepted": true }, "data_entry": { "fields": { "first_name": "ANNA MARIA" } } });
+    json!({ "object": "specimens", "pictures": [passport], "steps": steps })
 }
 
 pub(in crate::http) fn iframe_token() -> Value {

@@ -17,14 +17,14 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, audit_log, event_stream, events, health, iframe, media, providers, sessions, templates, test_mode,
-    verifications, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, chips, event_stream, events, handoff, health, iframe, media, providers, session_stream,
+    sessions, specimens, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token,
+        sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token, chips::take_in,
         verifications::list, verifications::get, verifications::cancel, verifications::review, verifications::redact,
         templates::create, templates::list, templates::get, templates::patch,
         templates::publish, templates::rollback, templates::make_default, templates::archive,
@@ -39,7 +39,8 @@ use super::{
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
         audit_log::list,
         test_mode::simulate,
-        iframe::session, iframe::load, media::put, media::arrived, iframe::submit, iframe::cancel, iframe::token,
+        iframe::session, session_stream::open, iframe::load, media::put, media::arrived, iframe::submit,
+        iframe::cancel, iframe::token, handoff::offer, specimens::list, specimens::show, specimens::outcome,
         health::alive, health::ready,
     ),
     components(schemas(schemas::shared::Error)),

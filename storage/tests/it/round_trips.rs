@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
+use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
 use vetd_model::event::Hash;
 use vetd_model::face::{Bounds, Embedding, Face, Faces, Pose};
 use vetd_model::field::{Candidate, Field, Source};
@@ -81,6 +82,31 @@ fn faces_of(kind: MediaKind) -> Option<Faces> {
     }
 }
 
+/// A chip in each of the states that it can have; every seventh session has none.
+fn chip(number: u64) -> Option<Chip> {
+    let certified = |country: &str| Certified {
+        country: country.to_owned(),
+        sha256: Hash([5; 32]),
+        not_before: Timestamp::from_seconds(1_600_000_000),
+        not_after: Timestamp::from_seconds(1_900_000_000),
+        may_sign: country == "SE",
+    };
+    let integrity = [Integrity::Intact, Integrity::Altered(2), Integrity::SignatureInvalid, Integrity::Unsupported]
+        [number as usize % 4];
+    let next_update = (number % 2 == 0).then_some(Timestamp::from_seconds(1_800_000_000));
+    let revocation =
+        [Revocation::NoList, Revocation::NotListed { next_update }, Revocation::Listed][number as usize % 3];
+    (number % 7 != 6).then(|| Chip {
+        at: NOW,
+        lines: vec!["P<SWE".to_owned(), "L898902C3".to_owned()],
+        groups: vec![1, 2, 11],
+        integrity,
+        signer: certified("SE"),
+        anchor: (number % 2 == 1).then(|| certified("")),
+        revocation,
+    })
+}
+
 /// A session with something in every field.
 fn rich(number: u64) -> Session {
     let (mut rich, _) = session(REALM, number, &[("order", "A-1"), ("customer", "Grüße")]);
@@ -118,6 +144,11 @@ fn rich(number: u64) -> Session {
     ];
     personal.submissions = submissions.into_iter().map(|submission| (submission.kind(), submission)).collect();
     personal.media = MediaKind::ALL.map(picture).to_vec();
+    if number % 3 == 0 {
+        // As earlier versions of the record have it.
+        personal.media.iter_mut().for_each(|media| media.reading.faces = None);
+    }
+    personal.chip = chip(number).map(Box::new);
     personal.uploads = 7;
     let said = |value: &str, source| Candidate { value: value.to_owned(), source, confidence: 871 };
     let field = Field { chosen: said("ÅSA", Source::Mrz), disagreeing: vec![said("Asa", Source::Typed)] };

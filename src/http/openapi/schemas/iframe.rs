@@ -8,7 +8,7 @@ use super::shared::{LastError, NoFields};
 use super::templates::{FieldSpec, Locale};
 use super::values::{
     ChallengeName, Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName,
-    SessionId, SessionStatus, StepKindName, Timestamp, UploadBytes,
+    SessionId, SessionStatus, StepKindName, TestOutcome, Timestamp, UploadBytes,
 };
 
 /// The session as the page needs it: nothing of the tenant's, nothing that was typed.
@@ -37,6 +37,80 @@ pub(in crate::http) struct IframeSession {
     redirect_url: Option<Link>,
     /// The pictures of this attempt.
     media: Vec<SentPicture>,
+}
+
+/// The session as the page needs it, and what only the reader of this moment can be told.
+#[derive(ToSchema)]
+pub(in crate::http) struct IframePage {
+    #[serde(flatten)]
+    session: IframeSession,
+    /// While checks run: how far they are. Who does not follow the stream reads 0 `done`.
+    progress: Option<ChecksProgress>,
+    /// The origins of the pages that may have this one in a frame and hear from it.
+    parent_origins: Vec<String>,
+    /// True in test mode: every origin on a loopback host may, too.
+    loopback_allowed: bool,
+    /// Now, by the server's clock: for a countdown to `expires_at`.
+    server_time: Timestamp,
+}
+
+/// How many checks of this run have ended, of how many.
+#[derive(ToSchema)]
+pub(in crate::http) struct ChecksProgress {
+    done: u32,
+    total: u32,
+}
+
+/// Where a session goes on, on another device.
+#[derive(ToSchema)]
+pub(in crate::http) struct Handoff {
+    #[schema(pattern = "^handoff$", example = "handoff")]
+    object: String,
+    /// The page's address, with a token. A secret.
+    url: Link,
+    /// The same address as a QR code: an SVG document, black on white, with room around it.
+    qr_svg: Option<String>,
+    /// False if the address leads to this machine alone: then no phone gets there.
+    reachable: bool,
+    /// When the address ends.
+    expires_at: Timestamp,
+}
+
+/// What a test session can be given.
+#[derive(ToSchema)]
+pub(in crate::http) struct Specimens {
+    #[schema(pattern = "^specimens$", example = "specimens")]
+    object: String,
+    pictures: Vec<SpecimenPicture>,
+    /// What the invented person gives in each step of this session's flow, by the kind of step: a body
+    /// for `POST /iframe/api/steps/{type}`.
+    steps: HashMap<String, StepSubmission>,
+}
+
+/// A picture of an invented person's document, or of their face.
+#[derive(ToSchema)]
+pub(in crate::http) struct SpecimenPicture {
+    #[schema(pattern = "^specimen$", example = "specimen")]
+    object: String,
+    #[schema(example = "passport")]
+    name: String,
+    /// What it shows.
+    kind: MediaKindName,
+    /// Of which document; null for a face.
+    document: Option<DocumentKindName>,
+    /// Which country the document is of.
+    country: Option<Country>,
+    #[schema(pattern = "^image/jpeg$", example = "image/jpeg")]
+    content_type: String,
+    /// In bytes.
+    size: u32,
+}
+
+/// How a test session is to end.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct OutcomeChoice {
+    outcome: TestOutcome,
 }
 
 /// A picture that is kept.

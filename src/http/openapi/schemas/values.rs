@@ -135,7 +135,7 @@ values! {
         "`verification.reviewed`: somebody decided a review. `verification.redacted`: a person's data was erased. \
          `media.viewed`: somebody looked at a picture or a recording. `media.deleted`: one was deleted. \
          `retention.applied`: data was deleted because its time had come. `watchlist.imported`: a list that people are \
-         screened against was read in. `master_key.rotated`: the root of all keys was replaced.");
+         screened against was read in. `watchlist.removed`: such a list was removed. `master_key.rotated`: the root of all keys was replaced.");
     ActorType = names(Actor::TYPES,
         "`api_key`: a program or a person of the tenant. `person`: whose data it is. `link`: whoever held \
          a link that the tenant was given. `operator`: whoever runs the \
@@ -148,7 +148,8 @@ values! {
     TemplateName = text("For people.", 1, NAME_LIMIT)
         .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
         .examples([json!("Know your customer")]);
-    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` is taken.", 1, SLUG_LIMIT)
+    Slug = text("Names a template for programs; unique in its workspace and mode. `scaffold` and \
+                 `scaffold-document` are taken.", 1, SLUG_LIMIT)
         .pattern(Some("^[a-z0-9_][a-z0-9_-]*$"))
         .examples([json!("kyc-basic")]);
     Link = url("An address.");
