@@ -1,5 +1,5 @@
-# What the scripts share that try a running vetd from outside: Python with pinned packages, and a
-# server in a throw-away folder. Sourced from the root of the project.
+# What the scripts share that try a running vetd from outside: Python with pinned packages, Node and
+# Chromium, and a server in a throw-away folder. Sourced from the root of the project.
 
 TARGET="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
 API_KEY=ak_test_0123456789abcdefghijklmn
@@ -11,6 +11,29 @@ for NAME in $(compgen -e | grep '^VETD_' || true); do unset "$NAME"; done
 need_python() {
     if ! python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
         echo "this needs Python 3.10 or later with venv (on Debian: apt-get install python3-venv)" >&2
+        exit 1
+    fi
+}
+
+need_node() {
+    if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || ! command -v npm >/dev/null; then
+        echo "this needs Node 20 or later with npm (https://nodejs.org, or on Debian: apt-get install nodejs npm)" >&2
+        exit 1
+    fi
+}
+
+# Names a browser in CHROMIUM.
+need_chromium() {
+    local name
+    for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
+        if [ -n "$name" ] && CHROMIUM="$(command -v "$name")"; then return; fi
+    done
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "no Chromium is installed: installing the package chromium" >&2
+        apt-get update -qq && apt-get install -qq --no-install-recommends chromium >&2
+        CHROMIUM="$(command -v chromium)"
+    else
+        echo "this needs Chromium: install it (on Debian: apt-get install chromium), or name one in CHROMIUM" >&2
         exit 1
     fi
 }

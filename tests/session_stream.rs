@@ -1,6 +1,6 @@
 //! The person's stream of one session, and the way from the desk to the phone.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
 
 mod common;
 

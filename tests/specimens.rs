@@ -1,7 +1,5 @@
 //! Test mode on the person's page: specimens in place of real documents, and an outcome to end with.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
-
 mod common;
 
 use axum::http::StatusCode;

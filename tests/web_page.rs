@@ -1,6 +1,6 @@
 //! What browsers get: the page under its policy, its files, and the script of the embedder.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it unwraps")]
 
 mod common;
 

@@ -17,6 +17,7 @@ use vetd_model::review::{Decision, NewReview};
 use vetd_model::secret::SessionSecret;
 use vetd_model::session::RUN_LIMIT;
 use vetd_model::simulate::{Action, simulate};
+use vetd_model::test_outcome::TestOutcome;
 use vetd_model::verification::{ListShape, Moment};
 use vetd_model::{
     ErrorCode, MediaId, Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId, scaffold, specimen,
@@ -274,6 +275,27 @@ fn every_test_outcome_ends_as_it_says() {
             assert_eq!(session.state.ended_at(), Some(session.expires_at), "as if the deadline had come");
         }
     }
+}
+
+#[test]
+fn an_outcome_can_be_chosen_in_test_mode_while_it_is_the_persons_turn() {
+    let choose = || Command::Choose(TestOutcome::RequiresReview);
+    let refused = |session: &Session, command| decide(session, command, later(1)).unwrap_err().code;
+    let mut session = start(json!({ "test_outcome": "completed" }));
+    assert_eq!(refused(&session, choose()), ErrorCode::InvalidState, "nobody has loaded it");
+    apply(&mut session, Command::Load, later(1));
+    let absent = TestOutcome::FailedCheck { check: CheckKind::DocumentMrz, code: "x".to_owned() };
+    assert_eq!(refused(&session, Command::Choose(absent)), ErrorCode::ValidationError);
+    let live = Session { realm: Realm { mode: Mode::Live, ..realm() }, ..session.clone() };
+    assert_eq!(refused(&live, choose()), ErrorCode::InvalidState);
+    let chosen = apply(&mut session, choose(), later(1));
+    assert!(chosen.changed && chosen.events.is_empty());
+    submit_all(&mut session, later(1));
+    assert_eq!(refused(&session, choose()), ErrorCode::InvalidState, "the checks run");
+    let command = findings(&session, &Finding::passed());
+    apply(&mut session, command, later(2));
+    assert_eq!(session.status(), Status::RequiresReview);
+    assert_eq!(refused(&session, choose()), ErrorCode::SessionExpired);
 }
 
 fn with_document() -> Session {

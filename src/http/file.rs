@@ -85,7 +85,8 @@ impl File {
         response
     }
 
-    fn written(&self, asked: &HeaderMap) -> Response {
+    /// The file in the form that the caller takes, without a word on how long it lasts.
+    pub(super) fn written(&self, asked: &HeaderMap) -> Response {
         let (bytes, is_packed) = match &self.body {
             Form::Plain(bytes) => (bytes, false),
             Form::Gzip(bytes) => (bytes, true),

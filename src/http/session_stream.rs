@@ -1,5 +1,6 @@
 //! `/iframe/api/session/stream`: the session at once, and again at each change of it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -97,7 +98,7 @@ impl SessionStream {
             }
             Stage::Last => return None,
         }
-        let session = iframe::readable(&self.front, self.person).await.ok()?;
+        let session = self.current().await?;
         if session.status().is_terminal() {
             self.stage = Stage::Last;
         }
@@ -111,7 +112,7 @@ impl SessionStream {
                 biased;
                 () = &mut self.beat => {
                     self.beat = self.front.engine.clock().sleep(BEAT);
-                    self.goes_on().await?;
+                    self.current().await?;
                     return Some(Some(Bytes::from_static(b":\n\n")));
                 }
                 () = self.watch.changed() => return Some(None),
@@ -121,15 +122,15 @@ impl SessionStream {
         None
     }
 
-    /// Whether the person may still follow. A session's end ends its token, too, and is worth waiting for
-    /// until it is written.
-    async fn goes_on(&mut self) -> Option<()> {
+    /// The session, if the person may still follow it. Its end ends its token, too, and is worth waiting
+    /// for until it is written.
+    async fn current(&mut self) -> Option<Arc<Session>> {
         self.front.engine.may_serve(self.person.realm).ok()?;
         let session = sessions::find(&self.front, self.person.realm, self.person.session).await.ok()?;
         if session.is_overdue(self.front.engine.now()) {
-            return Some(());
+            return Some(session);
         }
-        iframe::readable(&self.front, self.person).await.ok().map(drop)
+        iframe::readable(&self.front, self.person).await.ok()
     }
 
     /// JSON has no line breaks of its own.

@@ -87,9 +87,12 @@ function show(event) {
   const item = document.createElement("li");
   const type = document.createElement("strong");
   type.textContent = event.type;
+  const time = document.createElement("time");
+  time.dateTime = event.emitted_at;
+  time.textContent = new Date(event.emitted_at).toLocaleTimeString();
   const data = document.createElement("pre");
-  data.textContent = JSON.stringify(event.data, null, 2);
-  item.append(type, " ", new Date(event.emitted_at).toLocaleTimeString(), data);
+  data.textContent = JSON.stringify(event.data);
+  item.append(type, time, data);
   events.prepend(item);
 }
 

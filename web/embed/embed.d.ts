@@ -45,24 +45,36 @@ interface Envelope<Type extends string, Data> {
   type: Type;
   version: 1;
   session_id: string;
-  livemode: boolean;
+  /** Not known, and left out, if the page has never answered. */
+  livemode?: boolean;
   /** ISO 8601. */
   emitted_at: string;
   data: Data;
 }
 
+/**
+ * Where the session stands for the person: `collecting`, they are at it; `submitted`, they are done and the
+ * checks run; `decided`, the result stands; `in_review`, a person of yours decides; `ended`, without a result.
+ */
+export type Phase = "collecting" | "submitted" | "decided" | "in_review" | "ended";
+
 export type VerificationEvent =
-  /** The page is there. */
-  | Envelope<"kyc.ready", Record<string, unknown>>
-  /** `submitted`: the person is done, the checks run. `decided`: the result stands. */
-  | Envelope<"kyc.status_changed", { status: SessionStatus; phase: string } & Record<string, unknown>>
+  /** The page is there and knows its session. */
+  | Envelope<"kyc.ready", Record<string, never>>
+  | Envelope<"kyc.status_changed", { status: SessionStatus; phase: Phase }>
   /** So tall does the page want to be, in CSS pixels; the iframe follows by itself. */
   | Envelope<"kyc.resize", { height: number }>
-  /** The session has ended with a result. Follow `redirect_url`, if there is one. */
-  | Envelope<"kyc.completed", { status: SessionStatus; redirect_url: string | null } & Record<string, unknown>>
-  | Envelope<"kyc.canceled", Record<string, unknown>>
-  /** Something is in the way. The page says what to do about it; the person may still go on. */
-  | Envelope<"kyc.error", { code: string; message: string } & Record<string, unknown>>;
+  /**
+   * The session has ended with a result or waits for a review; `status` says which. Follow `redirect_url`, if
+   * there is one. What you decide by is the webhook, not this.
+   */
+  | Envelope<
+      "kyc.completed",
+      { status: "completed" | "failed" | "requires_review"; redirect_url: string | null }
+    >
+  | Envelope<"kyc.canceled", Record<string, never>>
+  /** Something is in the way; `code` says what, `message` says it to people. */
+  | Envelope<"kyc.error", { code: string; message: string }>;
 
 /**
  * Puts the page of a session into `container`.

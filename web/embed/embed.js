@@ -31,8 +31,8 @@ export function mountVerification(options) {
 
   /** @type {Configuration} */
   const wanted = settings(options);
-  /** @type {boolean | null} */
-  let livemode = null;
+  /** @type {boolean | undefined} Known once the page has spoken. */
+  let livemode;
   let isReady = false;
   let wantsCancel = false;
 
@@ -74,8 +74,6 @@ export function mountVerification(options) {
     };
     onEvent(/** @type {VerificationEvent} */ (envelope("kyc.error", sessionId, livemode, data)));
   }, PATIENCE);
-  // The first message tells a page that cannot see its parent's origin otherwise where to answer.
-  iframe.addEventListener("load", configure);
   addEventListener("message", hear);
   container.append(iframe);
 
@@ -116,6 +114,8 @@ function frameOf(address, title) {
   iframe.title = title;
   iframe.allow = "camera; microphone";
   iframe.setAttribute("sandbox", "allow-scripts allow-same-origin allow-forms allow-popups");
+  // Whatever this page tells others of itself: vetd's page must know whom it answers.
+  iframe.referrerPolicy = "origin";
   Object.assign(iframe.style, { display: "block", width: "100%", height: "640px", border: "0" });
   iframe.src = address.href;
   return iframe;
@@ -133,7 +133,7 @@ function settings({ theme, locale }) {
 /**
  * @param {string} type
  * @param {string} session_id
- * @param {boolean | null} livemode
+ * @param {boolean | undefined} livemode
  * @param {object} data
  */
 function envelope(type, session_id, livemode, data) {

@@ -1,1 +1,140 @@
-// Stands here until the page does.
+// The page of the person being verified: reads the link, opens the session, and shows one screen after
+// the other until it has ended.
+
+import { createApi } from "./api.js";
+import { createDraft } from "./draft.js";
+import { follow } from "./follow.js";
+import { createFrame } from "./frame.js";
+import { choose, createTranslate, directionOf, loadLocale, supported } from "./i18n.js";
+import { keepRenewed } from "./renewal.js";
+import { screenFor } from "./screens.js";
+import { createSessionActions, hasEnded, isChecking, timeLeft } from "./session.js";
+import { createShell } from "./shell.js";
+import { problemWords } from "./steps/problem.js";
+import { createStore } from "./store.js";
+import { setMode, setTheme } from "./theme.js";
+import { keepToken, takeAccess } from "./token.js";
+
+/** @import { App, Screen, State } from "./types.js" */
+
+const access = takeAccess();
+const sessionId = access?.sessionId ?? "";
+let token = access?.token ?? "";
+const draft = createDraft(sessionId);
+const store = createStore({
+  session: null, problem: null, connection: "online", revisited: null,
+  acknowledged: Number(draft.get("acknowledged") ?? 0), ignored: 0,
+  locale: supported(navigator.language) ?? "en",
+});
+const api = createApi(() => token, (connection) => store.set({ connection }));
+const session = createSessionActions(store, api);
+const t = createTranslate(() => store.get().locale, () => store.get().session);
+const frame = createFrame({
+  sessionId,
+  store,
+  onConfigure({ theme, locale }) {
+    setMode(theme);
+    const wish = supported(locale);
+    if (wish) void speak(wish, true);
+  },
+  onCancel: () => void session.cancel(),
+  explain: (code) => t(`${code === "expired" ? "result.expired" : problemWords(code)}.title`),
+});
+/** @type {App} */
+const app = { store, session, api, frame, t, draft, locale: () => store.get().locale };
+const shell = createShell(app, /** @type {HTMLElement} */ (document.getElementById("app")), (locale) => void speak(locale, true));
+
+/** The session is known; and the page looks and speaks as its template wants. */
+let [isSettled, isDressed] = [false, false];
+/** @type {{ name: string, screen: Screen } | null} */
+let shown = null;
+
+/**
+ * @param {string} locale
+ * @param {boolean} isAsked
+ */
+async function speak(locale, isAsked) {
+  if (isAsked) draft.set("locale", locale);
+  await loadLocale(locale);
+  store.set({ locale });
+}
+
+/** @param {State} state */
+function render(state) {
+  shell.update(state);
+  const wanted = screenFor(state);
+  if (!wanted) return;
+  if (state.session && !isDressed) return void settle();
+  const name = `${state.locale} ${wanted.name}`;
+  if (shown?.name === name) return shown.screen.update?.(state);
+  const isFirst = shown === null;
+  shown?.screen.leave?.();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  const screen = wanted.build(app);
+  shown = { name, screen };
+  shell.main.replaceChildren(screen.element);
+  document.documentElement.lang = state.locale;
+  document.documentElement.dir = directionOf(state.locale);
+  document.documentElement.dataset.screen = wanted.name;
+  const heading = screen.element.querySelector("h1");
+  document.title = `${heading?.textContent ?? ""} – ${t("app.title")}`;
+  // The first screen in a frame does not take the focus from the page around it.
+  if (!(isFirst && frame.isFramed)) heading?.focus({ preventScroll: isFirst });
+  if (!isFirst) scrollTo(0, 0);
+}
+
+/** At the deadline the server is asked; it decides. */
+function watchDeadline() {
+  let isAsking = false;
+  setInterval(async () => {
+    shell.tick();
+    const { session: current, problem } = store.get();
+    const isDue = current && !problem && !hasEnded(current) && !isChecking(current) && timeLeft(current) <= 0;
+    if (!isDue || isAsking) return;
+    isAsking = true;
+    await session.refresh();
+    isAsking = false;
+  }, 1000);
+}
+
+/** The template's look and languages, once the session is known. */
+async function settle() {
+  const opened = store.get().session;
+  if (!opened || isSettled) return;
+  isSettled = true;
+  setTheme(opened.theme);
+  const asked = supported(draft.get("locale"));
+  await speak(asked ?? choose(opened, navigator.languages), asked !== undefined);
+  isDressed = true;
+  render(store.get());
+}
+
+async function start() {
+  document.documentElement.classList.toggle("framed", frame.isFramed);
+  setTheme({});
+  const opening = access ? session.start() : store.set({ problem: { code: "link_incomplete" } });
+  await loadLocale(store.get().locale);
+  store.subscribe(render);
+  render(store.get());
+  await opening;
+  if (!access) return;
+  const forget = (/** @type {State} */ state) => state.session && hasEnded(state.session) && draft.forget();
+  store.subscribe(forget);
+  forget(store.get());
+  keepRenewed(store, session, {
+    get: () => token,
+    set(renewed) {
+      token = renewed;
+      keepToken(sessionId, renewed);
+    },
+  });
+  watchDeadline();
+  await follow(store, api, session);
+}
+
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  store.set({ problem: { code: "internal_error" } });
+});
+
+void start();

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch } from "./harness/browser.js";
+import { overflowing, tooSmall, violations } from "./harness/look.js";
 import { Vetd } from "./harness/vetd.js";
 
 /** @type {Vetd} */
@@ -68,3 +69,16 @@ test("a server that is away is said in words", async () => {
   assert.equal(await page.locator("iframe").count(), 0);
   await page.close();
 });
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  test(`everybody can use it, ${colorScheme}`, async () => {
+    const page = await browser.newPage({ colorScheme, viewport: { width: 320, height: 640 } });
+    await page.goto(`${vetd.url}/demo`);
+    await page.getByLabel("Theme").selectOption(colorScheme);
+    await page.getByRole("button", { name: "Create a session" }).click();
+    await page.locator("#events strong", { hasText: "kyc.ready" }).waitFor();
+    assert.deepEqual(await violations(page), []);
+    assert.deepEqual([await overflowing(page), await tooSmall(page)], [[], []]);
+    await page.close();
+  });
+}

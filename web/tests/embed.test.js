@@ -25,9 +25,9 @@ after(async () => {
  * A page of a shop that mounts a session with embed.js and keeps what `onEvent` hears.
  * @param {Record<string, any>} session
  * @param {Record<string, any>} options further options of mountVerification
- * @param {string} origin
+ * @param {Record<string, string>} headers of the shop's page
  */
-async function mount(session, options = {}, origin = LOOPBACK_PARENT) {
+async function mount(session, options = {}, headers = {}) {
   const context = await browser.newContext();
   await context.route(`${vetd.url}/iframe?**`, (route) =>
     route.fulfill({ contentType: "text/html", body: "<main></main>" }),
@@ -43,7 +43,7 @@ async function mount(session, options = {}, origin = LOOPBACK_PARENT) {
     }
     window.mounted = true;
   </script>`;
-  const parent = await Parent.open(context, { origin, head, body: `<div id="here"></div>` });
+  const parent = await Parent.open(context, { headers, head, body: `<div id="here"></div>` });
   await parent.page.waitForFunction(() => /** @type {any} */ (window).mounted);
   return parent;
 }
@@ -76,12 +76,14 @@ async function events(parent) {
 
 test("the iframe has the contract's attributes and vetd's own address", async () => {
   const session = await vetd.session();
-  const parent = await mount(session, { title: "Prove who you are" });
+  const parent = await mount(session, { title: "Prove who you are" }, { "Referrer-Policy": "no-referrer" });
   const iframe = parent.page.locator("iframe");
   assert.equal(await iframe.getAttribute("title"), "Prove who you are");
   assert.equal(await iframe.getAttribute("allow"), "camera; microphone");
   assert.equal(await iframe.getAttribute("sandbox"), "allow-scripts allow-same-origin allow-forms allow-popups");
   assert.equal(await iframe.getAttribute("src"), session.iframe_url);
+  const origin = await parent.frame.locator("main").evaluate(() => document.referrer);
+  assert.equal(origin, `${LOOPBACK_PARENT}/`, "the page knows whom it answers");
   await parent.frame.locator("main").waitFor({ state: "attached" });
   await parent.page.context().close();
 });
@@ -102,9 +104,17 @@ test("what the page says is heard; another shape, session or sender is not", asy
   ]) {
     await speak(parent, wrong);
   }
-  // The embedding page's own window is not the iframe.
+  // Neither the embedding page's own window nor another frame of vetd's is the iframe.
   await parent.page.evaluate((right) => window.postMessage(right, "*"), { ...right, type: "kyc.test_self" });
   await parent.hear("kyc.test_self");
+  await parent.page.evaluate((src) => {
+    const other = Object.assign(document.createElement("iframe"), { name: "other", src });
+    document.body.append(other);
+  }, `${vetd.url}/iframe?other`);
+  const other = await (await parent.page.waitForSelector("iframe[name=other]")).contentFrame();
+  await other?.waitForURL(`${vetd.url}/iframe?other`);
+  await other?.evaluate((right) => window.parent.postMessage(right, "*"), { ...right, type: "kyc.test_other" });
+  await parent.hear("kyc.test_other");
   await speak(parent, { ...right, type: "kyc.test_last" });
   assert.deepEqual(
     (await events(parent)).map((event) => event.type),
@@ -170,7 +180,11 @@ test("unmounted, it leaves nothing behind and hears nothing more", async () => {
   await parent.page.evaluate(() => /** @type {any} */ (window).verification.unmount());
   assert.equal(await parent.page.locator("iframe").count(), 0);
   assert.equal(await parent.page.locator("#here").innerHTML(), "");
-  await parent.page.evaluate((one) => window.postMessage(one, "*"), message(session, "kyc.test_late"));
+  // As from a window that is gone, like the iframe's now.
+  await parent.page.evaluate(
+    ({ data, origin }) => window.dispatchEvent(new MessageEvent("message", { data, origin, source: null })),
+    { data: message(session, "kyc.test_late"), origin: vetd.url },
+  );
   await parent.hear("kyc.test_late");
   assert.deepEqual(await events(parent), []);
   await parent.page.context().close();

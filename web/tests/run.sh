@@ -7,29 +7,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/live.sh
 
-need_node() {
-    if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || ! command -v npm >/dev/null; then
-        echo "this needs Node 20 or later with npm (https://nodejs.org, or on Debian: apt-get install nodejs npm)" >&2
-        exit 1
-    fi
-}
-
-# Names a browser in CHROMIUM.
-need_chromium() {
-    local name
-    for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
-        if [ -n "$name" ] && CHROMIUM="$(command -v "$name")"; then return; fi
-    done
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "no Chromium is installed: installing the package chromium" >&2
-        apt-get update -qq && apt-get install -qq --no-install-recommends chromium >&2
-        CHROMIUM="$(command -v chromium)"
-    else
-        echo "this needs Chromium: install it (on Debian: apt-get install chromium), or name one in CHROMIUM" >&2
-        exit 1
-    fi
-}
-
 # The packages of package-lock.json, once.
 need_packages() {
     local made=web/tests/node_modules/.made
@@ -52,4 +29,4 @@ for PROJECT in web web/tests; do
 done
 FILES=("$@")
 [ "${#FILES[@]}" -gt 0 ] || FILES=(web/tests/*.test.js)
-exec node --test --test-concurrency=1 --test-timeout=120000 "${FILES[@]}"
+exec node --test --test-concurrency=1 --test-timeout=600000 "${FILES[@]}"

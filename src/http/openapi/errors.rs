@@ -110,7 +110,7 @@ fn text(code: ErrorCode) -> Text {
             "The token was not issued by this server for this purpose.",
         ),
         ErrorCode::PermissionDenied => (
-            "The key lacks the scope, or is a live key on a test path; or the token belongs to another session.",
+            "The key lacks the scope; or a live key or session is on a test path; or the token belongs to another session.",
             "The API key lacks the scope write.",
         ),
         ErrorCode::TenantSuspended => (

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn strangers_make_no_session() {
         let host = (HOST, "127.0.0.1:8080");
-        assert!(!refused(Demo::Loopback, &[host.clone()]));
+        assert!(!refused(Demo::Loopback, std::slice::from_ref(&host)));
         assert!(!refused(Demo::Loopback, &[(HOST, "localhost:8080"), (FETCH_SITE, "same-origin")]));
         assert!(!refused(Demo::Loopback, &[host.clone(), (ORIGIN, "http://127.0.0.1:8080")]));
         assert!(refused(

@@ -1,8 +1,7 @@
 //! `GET /iframe`: the page itself, under a policy that lets nothing in but its own files.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -11,7 +10,7 @@ use vetd_model::{ErrorCode, Realm, Refusal, SessionId};
 
 use super::super::auth;
 use super::super::error::Problem;
-use super::super::file::content_type;
+use super::super::file::{File, content_type};
 use super::super::query::Params;
 use super::super::{Front, Shared};
 use super::parents::Parents;
@@ -40,7 +39,7 @@ pub(in crate::http) async fn open(State(front): State<Shared>, headers: HeaderMa
         let (realm, session) = asked_for(&front, params)?;
         front.engine.may_serve(realm).map_err(auth::rejected)?;
         let parents = Parents::of(&front, realm).await?;
-        Ok(written(&front, &files, realm, session, &parents))
+        Ok(written(&front, &files, (realm, session), &parents, &headers))
     };
     match opened.await {
         Ok(response) => response,
@@ -69,7 +68,13 @@ fn missing(name: &str) -> Problem {
     Refusal::field(name, "must be given once, as it stands in iframe_url").into()
 }
 
-fn written(front: &Front, files: &Files, realm: Realm, session: SessionId, parents: &Parents) -> Response {
+fn written(
+    front: &Front,
+    files: &Files,
+    (realm, session): (Realm, SessionId),
+    parents: &Parents,
+    asked: &HeaderMap,
+) -> Response {
     let nonce = URL_SAFE_NO_PAD.encode(front.engine.entropy().bytes::<18>());
     let html = files.template("index.html");
     let html = html.replace("{{nonce}}", &nonce).replace("{{resume}}", &front.resumes.make(realm, session));
@@ -79,9 +84,9 @@ fn written(front: &Front, files: &Files, realm: Realm, session: SessionId, paren
          require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors {}",
         parents.frame_ancestors()
     );
-    let mut response = Response::new(Body::from(html));
+    // Nothing of the request stands in it, so that its packed length gives nothing away.
+    let mut response = File::packed(html.into(), content_type("index.html")).written(asked);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type("index.html"));
     // Origins are made of characters that a header may hold.
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).unwrap_or(ERROR_POLICY));
     headers.insert(PERMISSIONS_POLICY, PERMISSIONS);
