@@ -1,8 +1,6 @@
 //! Faces in a session: advice at once, comparison at the end, and nothing of them anywhere else. The faces
 //! are drawn; everything that reads them is the real thing.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
-
 mod common;
 
 use axum::http::StatusCode;
@@ -16,7 +14,7 @@ use vetd_storage::Store;
 
 const SELFIE: &[u8] = include_bytes!("../checks/specimen-pictures/selfie.jpg");
 
-fn flow(checks: Value) -> Value {
+fn flow(checks: &Value) -> Value {
     json!({
         "steps": [{ "type": "document_upload", "documents": ["passport"] }, { "type": "selfie" }],
         "checks": checks, "max_attempts": 2,
@@ -33,7 +31,7 @@ async fn send(app: &TestApp, session: &Value, kind: &str, file: Vec<u8>) -> Valu
 }
 
 /// Walks a session with the specimen passport and this selfie until its checks have ended.
-async fn walk(app: &TestApp, checks: Value, selfie: Vec<u8>, status: &str) -> Value {
+async fn walk(app: &TestApp, checks: &Value, selfie: Vec<u8>, status: &str) -> Value {
     app.published("faces", flow(checks)).await;
     let session = app.create(json!({ "template_slug": "faces" })).await;
     app.load(&session).await;
@@ -45,14 +43,14 @@ async fn walk(app: &TestApp, checks: Value, selfie: Vec<u8>, status: &str) -> Va
     app.verification(&session).await
 }
 
-fn checks(face_match: Value) -> Value {
+fn checks(face_match: &Value) -> Value {
     json!([{ "type": "document_mrz" }, face_match])
 }
 
 #[tokio::test]
 async fn the_face_of_the_document_completes() {
     let app = TestApp::start().await;
-    let ended = walk(&app, checks(json!({ "type": "face_match" })), SELFIE.to_vec(), "completed").await;
+    let ended = walk(&app, &checks(&json!({ "type": "face_match" })), SELFIE.to_vec(), "completed").await;
     let found = &ended["checks"][1];
     assert_eq!((&found["type"], &found["status"]), (&json!("face_match"), &json!("passed")));
     assert!(found["score"].as_f64().unwrap() > 0.6, "{found}");
@@ -68,7 +66,7 @@ async fn another_face_is_for_a_person_to_judge_unless_the_template_says_otherwis
         (json!({ "type": "face_match", "on_fail": "retry" }), "requires_input"),
     ] {
         let app = TestApp::start().await;
-        let ended = walk(&app, checks(spec), other_person(), status).await;
+        let ended = walk(&app, &checks(&spec), other_person(), status).await;
         assert_eq!(ended["checks"][1]["status"], "failed");
         let error = &ended["last_error"];
         assert_eq!((&error["code"], &error["check"]), (&json!("face_mismatch"), &json!("face_match")));
@@ -79,7 +77,7 @@ async fn another_face_is_for_a_person_to_judge_unless_the_template_says_otherwis
 #[tokio::test]
 async fn a_selfie_without_a_face_or_with_two_is_asked_for_again_at_once() {
     let app = TestApp::start().await;
-    app.published("faces", flow(json!([{ "type": "document_mrz" }]))).await;
+    app.published("faces", flow(&json!([{ "type": "document_mrz" }]))).await;
     let session = app.create(json!({ "template_slug": "faces" })).await;
     app.load(&session).await;
     let pair = [(Head::PALE, Held::default()), (Head::BEARDED, Held::default())];
@@ -97,10 +95,10 @@ async fn a_selfie_without_a_face_or_with_two_is_asked_for_again_at_once() {
 async fn what_tells_a_face_from_others_is_kept_only_where_faces_are_compared_and_shown_nowhere() {
     let plain = json!([{ "type": "document_mrz" }]);
     for (spec, is_kept, status) in
-        [(plain, false, "requires_review"), (checks(json!({ "type": "face_match" })), true, "completed")]
+        [(plain, false, "requires_review"), (checks(&json!({ "type": "face_match" })), true, "completed")]
     {
         let app = TestApp::start().await;
-        let ended = walk(&app, spec, SELFIE.to_vec(), status).await;
+        let ended = walk(&app, &spec, SELFIE.to_vec(), status).await;
         let realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
         let id = text(&ended["session_id"]).parse().unwrap();
         let (session, _) = app.store.session(realm, id).await.unwrap().unwrap();
