@@ -155,8 +155,9 @@ pub(crate) fn run_checks(
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
     let watchlists = &lists.current();
     let chip = personal.chip.as_deref();
-    let mut evidence =
-        Evidence { flow: &session.flow, submissions, media, chip, used_before, watchlists, at: session.updated };
+    let challenges = session.challenges(session.attempts.saturating_sub(1));
+    let (flow, challenges, at) = (&*session.flow, challenges.as_slice(), session.updated);
+    let mut evidence = Evidence { flow, submissions, media, challenges, chip, used_before, watchlists, at };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
     evidence.used_before = is_used_before(session, store, &fields);
     let check = |(count, (position, spec)): (usize, (usize, &vetd_model::flow::CheckSpec))| {

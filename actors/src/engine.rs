@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
+use vetd_checks::FaceReader;
 use vetd_model::address::WebhookTargets;
 use vetd_model::link::Links;
 use vetd_model::new_session::{Birth, NewSession};
@@ -49,6 +50,8 @@ pub struct EngineConfig {
     pub resident_limit: usize,
     /// Threads that run checks at the same time.
     pub check_threads: usize,
+    /// Reads the faces on pictures; without it nobody looks for any.
+    pub faces: Option<Arc<FaceReader>>,
     /// The beginning of every link, without a slash at its end.
     pub public_url: String,
     /// Where webhooks may go.
@@ -109,7 +112,8 @@ impl Engine {
         let access = Access::load(store.as_ref())?;
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
-        let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
+        let readers =
+            Readers::new(config.check_threads, config.faces.clone(), Arc::clone(&clock), Arc::clone(&meters))?;
         let lists = Arc::new(Lists::load(store.shelf(), config.watchlist_max_age)?);
         let watchers = Arc::<Watchers>::default();
         let tools = Tools {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
-use vetd_checks::{PictureError, Reader, TakenIn};
+use vetd_checks::{FaceReader, PictureError, Reader, TakenIn};
 use vetd_model::audit_log::{Actor, AuditAction};
 use vetd_model::decide::may_attach;
 use vetd_model::event::Hash;
@@ -61,8 +61,13 @@ impl Drop for Turn<'_> {
 
 impl Readers {
     /// At most `threads` pictures are read at a time.
-    pub(crate) fn new(threads: usize, clock: Arc<dyn Clock>, meters: Arc<Meters>) -> Result<Self, EngineError> {
-        let reader = Reader::new().map_err(|error| EngineError::internal(error.to_string()))?;
+    pub(crate) fn new(
+        threads: usize,
+        faces: Option<Arc<FaceReader>>,
+        clock: Arc<dyn Clock>,
+        meters: Arc<Meters>,
+    ) -> Result<Self, EngineError> {
+        let reader = Reader::new(faces).map_err(|error| EngineError::internal(error.to_string()))?;
         let (reader, places) = (Arc::new(reader), Semaphore::new(threads.max(1)));
         Ok(Self { reader, places, clock, meters, under_way: Mutex::default(), specimens: Mutex::default() })
     }
@@ -76,12 +81,13 @@ impl Readers {
         Err(EngineError::refused(ErrorCode::InvalidState, message))
     }
 
-    /// Takes a picture in: what is kept of it, and what was read.
-    async fn read(&self, kind: MediaKind, bytes: Bytes) -> Result<TakenIn, EngineError> {
+    /// Takes a picture in: what is kept of it, and what was read; of a face only where somebody
+    /// `compares_faces`.
+    async fn read(&self, kind: MediaKind, bytes: Bytes, compares_faces: bool) -> Result<TakenIn, EngineError> {
         let place = self.places.acquire().await.map_err(|error| EngineError::unavailable(error.to_string()))?;
         let reader = Arc::clone(&self.reader);
         let begun = self.clock.now();
-        let read = tokio::task::spawn_blocking(move || reader.take_in(kind, &bytes)).await;
+        let read = tokio::task::spawn_blocking(move || reader.take_in(kind, &bytes, compares_faces)).await;
         drop(place);
         self.meters.read_picture(self.clock.now().since(begun));
         match read {
@@ -98,7 +104,7 @@ impl Readers {
         if let Some(known) = self.specimens.lock().get(file) {
             return Ok(Arc::clone(known));
         }
-        let taken = Arc::new(self.read(kind, Bytes::from_static(file)).await?);
+        let taken = Arc::new(self.read(kind, Bytes::from_static(file), true).await?);
         self.specimens.lock().insert(file, Arc::clone(&taken));
         Ok(taken)
     }
@@ -150,7 +156,7 @@ impl Engine {
         // What had arrived of another picture of its kind in parts.
         self.inner.context.receiving.forget(id, kind);
         let turn = self.inner.readers.turn(id)?;
-        let taken = self.inner.readers.read(kind, bytes).await?;
+        let taken = self.inner.readers.read(kind, bytes, session.flow.compares_faces()).await?;
         drop(turn);
         let media = self.keep(&session, kind, &taken).await?;
         let kept = ObjectName { realm, session: id, media: media.id };
@@ -227,7 +233,7 @@ impl Engine {
             let session = self.session(realm, id).await?.ok_or_else(not_found)?;
             for step in session.flow.steps().iter().filter(|_| !session.status().is_terminal()) {
                 let submission = specimen::submission(step, self.now());
-                for kind in submission.pictures() {
+                for kind in submission.pictures(&session.flow) {
                     let taken = self.inner.readers.specimen(&submission, *kind).await?;
                     pictures.push(self.keep(&session, *kind, &taken).await?);
                 }

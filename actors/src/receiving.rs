@@ -200,5 +200,9 @@ const fn number(kind: MediaKind) -> u8 {
         MediaKind::DocumentFront => 0,
         MediaKind::DocumentBack => 1,
         MediaKind::Selfie => 2,
+        MediaKind::Liveness1 => 3,
+        MediaKind::Liveness2 => 4,
+        MediaKind::Liveness3 => 5,
+        MediaKind::Liveness4 => 6,
     }
 }

@@ -13,10 +13,13 @@
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
 #![expect(clippy::disallowed_methods, reason = "and needs a stopwatch")]
 
+mod meters;
+
+use std::env;
 use std::error::Error;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
+use meters::{processor_time, status};
 use vetd_checks::mrz::document::Document;
 use vetd_checks::mrz::{MrzReader, MrzReading};
 use vetd_checks::picture::Picture;
@@ -195,20 +198,4 @@ impl Tally {
             );
         }
     }
-}
-
-/// The time that the processor spent on this process; zero where the system does not say.
-fn processor_time() -> Duration {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let spent = tasks.filter_map(|task| {
-        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(spent.sum())
-}
-
-/// A line of what the system says about this process.
-fn status(name: &str) -> Option<String> {
-    let text = fs::read_to_string("/proc/self/status").ok()?;
-    text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
 }

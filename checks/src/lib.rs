@@ -11,10 +11,14 @@ mod document_barcode;
 mod document_chip;
 mod document_mrz;
 mod document_rules;
+mod face_match;
+pub mod faces;
 pub mod gray;
 mod image_quality;
+mod liveness;
 pub mod mrz;
 pub mod names;
+mod nets;
 pub mod picture;
 pub mod quality;
 mod reader;
@@ -23,12 +27,14 @@ pub mod watchlist;
 
 use std::collections::BTreeMap;
 
-pub use mrz::NetError;
+pub use faces::{FaceFiles, FaceReader};
+pub use nets::NetError;
 pub use picture::PictureError;
 pub use reader::{Reader, TakenIn};
 pub use specimens::{SPECIMENS, SpecimenPicture, specimen};
 
 use vetd_model::Timestamp;
+use vetd_model::challenge::Challenge;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::chip::Chip;
 use vetd_model::date::Date;
@@ -49,6 +55,8 @@ pub struct Evidence<'a> {
     pub submissions: &'a BTreeMap<StepKind, Submission>,
     /// The pictures, and what was read of them.
     pub media: &'a [Media],
+    /// What the liveness step asked for, in order; empty if it asked for nothing.
+    pub challenges: &'a [Challenge],
     /// What the document's chip said, if it was read.
     pub chip: Option<&'a Chip>,
     /// Whether another verification of the workspace and mode has used the document; `None` if nobody
@@ -118,6 +126,8 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
+        CheckKind::FaceMatch => face_match::run(evidence),
+        CheckKind::Liveness => liveness::run(evidence),
         CheckKind::DocumentChip => match evidence.chip {
             Some(chip) => judge_chip(chip, evidence.at),
             None => document_chip::missing(),
@@ -125,9 +135,7 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::Watchlist => {
             watchlist::run(evidence, &resolve(evidence), spec.min_match.unwrap_or(watchlist::DEFAULT_MATCH))
         }
-        CheckKind::Provider | CheckKind::FaceMatch | CheckKind::Liveness => {
-            Finding::needs_review("provider_unknown", "Only a provider can carry out this check.")
-        }
+        CheckKind::Provider => Finding::needs_review("provider_unknown", "Only a provider can carry out this check."),
     }
 }
 
@@ -155,9 +163,53 @@ pub fn resolve(evidence: &Evidence<'_>) -> Fields {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
+    use vetd_model::MediaId;
+    use vetd_model::event::Hash;
+    use vetd_model::face::Faces;
+    use vetd_model::media::{MediaKind, Quality, Reading};
 
     use super::*;
+
+    /// What was read of a picture with these faces on it.
+    pub(crate) fn reading_of(faces: Option<Faces>) -> Reading {
+        Reading { quality: Quality::default(), mrz: None, barcode: None, faces }
+    }
+
+    /// Runs one check over pictures.
+    pub(crate) fn check_pictures(kind: CheckKind, pictures: &[(MediaKind, Option<Faces>)]) -> Finding {
+        let pictures: Vec<_> = pictures.iter().map(|(kind, faces)| (*kind, reading_of(faces.clone()))).collect();
+        check_readings(kind, &[], &pictures, 0)
+    }
+
+    /// Runs `liveness` over pictures that were taken in so many seconds after each other.
+    pub(crate) fn check_challenges(asked: &[Challenge], pictures: &[(MediaKind, Reading)], seconds: u64) -> Finding {
+        check_readings(CheckKind::Liveness, asked, pictures, seconds)
+    }
+
+    fn check_readings(
+        kind: CheckKind,
+        challenges: &[Challenge],
+        pictures: &[(MediaKind, Reading)],
+        seconds: u64,
+    ) -> Finding {
+        let config = json!({ "steps": [{ "type": "selfie" }], "checks": [{ "type": kind.as_str() }] });
+        let flow = Flow::parse(&config, "").unwrap();
+        let at = Timestamp::from_seconds(1_763_800_000);
+        let picture = |(place, (kind, reading)): (usize, &(MediaKind, Reading))| {
+            let (id, at) =
+                (MediaId::from_bytes([*kind as u8; 16]), at.after(Duration::from_secs(place as u64 * seconds)));
+            Media { id, kind: *kind, size: 1, sha256: Hash([0; 32]), at, attempt: 0, reading: reading.clone() }
+        };
+        let media: Vec<_> = pictures.iter().enumerate().map(picture).collect();
+        let submissions = BTreeMap::new();
+        let (media, watchlists, used_before) = (media.as_slice(), &Watchlists::default(), Some(false));
+        let (flow, submissions, chip) = (&flow, &submissions, None);
+        let evidence = Evidence { flow, submissions, media, challenges, chip, used_before, watchlists, at };
+        run(&flow.checks()[0], &evidence)
+    }
 
     /// Runs one check over typed fields, all of them asked for as required strings except
     /// `date_of_birth`.
@@ -174,8 +226,16 @@ pub(crate) mod tests {
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
         let (watchlists, used_before) = (&Watchlists::default(), Some(false));
-        let evidence =
-            Evidence { flow: &flow, submissions: &submissions, media: &[], chip: None, used_before, watchlists, at };
+        let evidence = Evidence {
+            flow: &flow,
+            submissions: &submissions,
+            media: &[],
+            challenges: &[],
+            chip: None,
+            used_before,
+            watchlists,
+            at,
+        };
         run(&flow.checks()[0], &evidence)
     }
 }

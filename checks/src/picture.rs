@@ -153,6 +153,11 @@ impl Picture {
         file
     }
 
+    /// Its pixels.
+    pub(crate) fn pixels(&self) -> &RgbImage {
+        &self.pixels
+    }
+
     /// The picture in grey for the readers, its longer side at most 3000 pixels.
     #[must_use]
     pub fn gray(&self) -> Gray {

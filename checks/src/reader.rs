@@ -1,10 +1,14 @@
 //! Taking a picture in: from the file that a person sent to what is kept of it, and what a machine
 //! reads of it. The slow part of all checks, done once; the checks decide over what was read.
 
+use std::sync::Arc;
+
 use vetd_model::media::{Flaw, MediaKind, MrzText, Quality, Reading};
 
+use crate::faces::{FaceReader, Subject};
 use crate::gray::Gray;
-use crate::mrz::{MrzReader, MrzReading, NetError};
+use crate::mrz::{MrzReader, MrzReading};
+use crate::nets::NetError;
 use crate::picture::{Picture, PictureError};
 use crate::quality;
 
@@ -26,23 +30,27 @@ pub struct TakenIn {
 #[derive(Debug)]
 pub struct Reader {
     mrz: MrzReader,
+    faces: Option<Arc<FaceReader>>,
 }
 
 impl Reader {
-    /// Loads the nets, which are part of the program.
+    /// Loads the net that reads zones, which is part of the program. Without a reader of faces, nobody
+    /// looks for any.
     ///
     /// # Errors
-    /// If one cannot be loaded: a bug of this program's build.
-    pub fn new() -> Result<Self, NetError> {
-        Ok(Self { mrz: MrzReader::new()? })
+    /// If it cannot be loaded: a bug of this program's build.
+    pub fn new(faces: Option<Arc<FaceReader>>) -> Result<Self, NetError> {
+        Ok(Self { mrz: MrzReader::new()?, faces })
     }
 
     /// Takes a picture in. What is on it decides what is looked for: a document's zone and barcode on
-    /// either side, since people mix the sides up.
+    /// either side, since people mix the sides up; faces on pictures of the person, to tell them at once
+    /// that there is none. What would tell a face from others is read, and portraits are looked for,
+    /// only if somebody `compares_faces`.
     ///
     /// # Errors
     /// Why the file is no picture that can be used.
-    pub fn take_in(&self, kind: MediaKind, file: &[u8]) -> Result<TakenIn, PictureError> {
+    pub fn take_in(&self, kind: MediaKind, file: &[u8], compares_faces: bool) -> Result<TakenIn, PictureError> {
         let picture = Picture::decode(file)?;
         let gray = picture.gray();
         let mut quality = measured(&picture, &gray);
@@ -57,7 +65,10 @@ impl Reader {
         if quality.flaw.is_none() && barcode.is_none() && mrz.as_ref().is_some_and(too_far) {
             quality.flaw = Some(Flaw::TooSmall);
         }
-        let reading = Reading { quality, mrz: mrz.map(text), barcode };
+        let subject = if kind.shows_person() { Subject::Person } else { Subject::Portrait };
+        let faces = self.faces.as_ref().filter(|_| compares_faces || kind.shows_person());
+        let faces = faces.and_then(|faces| faces.read(&picture, subject, compares_faces));
+        let reading = Reading { quality, mrz: mrz.map(text), barcode, faces };
         Ok(TakenIn { jpeg: picture.to_jpeg(), reading })
     }
 }

@@ -55,7 +55,14 @@ pub const fn specimen(submission: &Submission, kind: MediaKind) -> &'static [u8]
         _ => DocumentKind::Passport,
     };
     match (kind, document) {
-        (MediaKind::Selfie, _) => SELFIE,
+        (
+            MediaKind::Selfie
+            | MediaKind::Liveness1
+            | MediaKind::Liveness2
+            | MediaKind::Liveness3
+            | MediaKind::Liveness4,
+            _,
+        ) => SELFIE,
         (_, DocumentKind::Passport) => PASSPORT,
         (MediaKind::DocumentFront, DocumentKind::IdCard) => CARD_FRONT,
         (MediaKind::DocumentBack, DocumentKind::IdCard) => CARD_BACK,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::id::CheckId;
 use crate::time::Timestamp;
+use crate::verdict::OnFail;
 
 /// The checks that this release can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,7 +43,7 @@ pub enum CheckKind {
     Provider,
     /// The selfie shows the face on the document.
     FaceMatch,
-    /// The person is there, and not a picture of them.
+    /// The person does what they are asked to in front of the camera.
     Liveness,
 }
 
@@ -93,7 +94,18 @@ impl CheckKind {
     /// True for checks that only a provider can carry out.
     #[must_use]
     pub const fn needs_provider(self) -> bool {
-        matches!(self, Self::Provider | Self::FaceMatch | Self::Liveness)
+        matches!(self, Self::Provider)
+    }
+
+    /// What its failure means where a template does not say: what compares faces only gives advice,
+    /// and who has done a move badly does it again.
+    #[must_use]
+    pub const fn default_on_fail(self) -> OnFail {
+        match self {
+            Self::FaceMatch => OnFail::Review,
+            Self::Liveness => OnFail::Retry,
+            _ => OnFail::Fail,
+        }
     }
 
     /// The check with this name.

@@ -15,7 +15,7 @@ use crate::error::{ErrorCode, FieldError, Refusal};
 use crate::event::{self, Event, EventKind};
 use crate::field::Fields;
 use crate::id::{CheckId, MediaId};
-use crate::media::{Media, UPLOAD_LIMIT};
+use crate::media::{Media, MediaKind, UPLOAD_LIMIT};
 use crate::review::{NewReview, Redaction, Review};
 pub use crate::session::CanceledBy;
 use crate::session::{Personal, Session, State, Status, StepSet};
@@ -254,15 +254,32 @@ fn persons_turn(session: &Session) -> Result<StepSet, Refusal> {
 ///
 /// # Errors
 /// `invalid_state`, `session_expired`, `check_not_required`.
-pub fn may_attach(session: &Session, kind: crate::media::MediaKind, at: Timestamp) -> Result<(), Refusal> {
+pub fn may_attach(session: &Session, kind: MediaKind, at: Timestamp) -> Result<(), Refusal> {
     if session.is_overdue(at) {
         return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
     }
     persons_turn(session)?;
     session.flow.step(kind.step()).ok_or_else(|| not_required(kind.step()))?;
+    if let Some(place) = MediaKind::LIVENESS.iter().position(|one| *one == kind) {
+        may_answer(session, place)?;
+    }
     match &session.personal {
         Some(personal) if personal.uploads < UPLOAD_LIMIT => Ok(()),
         _ => Err(invalid("No more pictures are taken in this session.")),
+    }
+}
+
+/// Challenges are answered in their order, and only where there are any.
+fn may_answer(session: &Session, place: usize) -> Result<(), Refusal> {
+    if !session.flow.has_challenges() {
+        let message = "This session's liveness step asks for no pictures.";
+        return Err(Refusal::new(ErrorCode::CheckNotRequired, message));
+    }
+    match MediaKind::LIVENESS.get(session.answered_challenges()) {
+        Some(due) if place > session.answered_challenges() => {
+            Err(invalid(format!("The picture {} comes first.", due.as_str())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -270,12 +287,13 @@ fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, 
     may_attach(session, media.kind, at)?;
     let mut next = session.clone();
     let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
-    let replaced = personal.medium(media.kind).map(|old| Effect::Discard { media: old.id });
-    personal.media.retain(|old| old.kind != media.kind);
+    let replaced = personal.media.iter().filter(|old| media.kind.replaces(old.kind));
+    let effects = replaced.map(|old| Effect::Discard { media: old.id }).collect();
+    personal.media.retain(|old| !media.kind.replaces(old.kind));
     personal.media.push(Media { attempt: session.attempts, at, ..media });
     personal.media.sort_by_key(|media| media.kind);
     personal.uploads += 1;
-    Ok(Transition { effects: replaced.into_iter().collect(), ..Transition::quiet(next, at) })
+    Ok(Transition { effects, ..Transition::quiet(next, at) })
 }
 
 /// Whether a chip may be sent in now. Asked before it is looked at, and again when it is put on record.
@@ -340,7 +358,7 @@ fn require_pictures(session: &Session, submission: &Submission) -> Result<(), Re
         let media = personal.and_then(|personal| personal.medium(kind));
         media.is_some_and(|media| media.attempt == session.attempts)
     };
-    let missing = submission.pictures().iter().filter(|kind| !is_there(**kind));
+    let missing = submission.pictures(&session.flow).iter().filter(|kind| !is_there(**kind));
     let missing: Vec<_> = missing.map(|kind| kind.as_str()).collect();
     if missing.is_empty() {
         return Ok(());

@@ -354,6 +354,22 @@ impl Flow {
         self.steps.iter().map(Step::kind).find(|kind| !accepted.contains(*kind))
     }
 
+    /// True if a check of our own compares faces: only then is it read what tells one from another.
+    #[must_use]
+    pub fn compares_faces(&self) -> bool {
+        self.has_own(CheckKind::FaceMatch) || self.has_own(CheckKind::Liveness)
+    }
+
+    /// True if the liveness step asks for moves: if there is one, and a check of our own judges them.
+    #[must_use]
+    pub fn has_challenges(&self) -> bool {
+        self.step(StepKind::Liveness).is_some() && self.has_own(CheckKind::Liveness)
+    }
+
+    fn has_own(&self, kind: CheckKind) -> bool {
+        self.checks.iter().any(|spec| spec.provider.is_none() && spec.kind == kind)
+    }
+
     /// True if the flow collects pictures of a kind that none of these checks, which have looked,
     /// compares with anything. Such a session never completes by itself: somebody has to look.
     #[must_use]

@@ -251,7 +251,7 @@ fn check(value: &Value, path: &str, issues: &mut Issues) -> Option<CheckSpec> {
     Some(CheckSpec {
         provider,
         kind,
-        on_fail: on_fail.unwrap_or(OnFail::Fail),
+        on_fail: on_fail.unwrap_or(kind.default_on_fail()),
         on_review: on_review.unwrap_or(OnReview::Review),
         min_age,
         min_match,

@@ -2,7 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::challenge::CHALLENGES;
 use crate::event::Hash;
+use crate::face::Faces;
 use crate::flow::{DocumentKind, StepKind};
 use crate::id::MediaId;
 use crate::time::Timestamp;
@@ -19,11 +21,29 @@ pub enum MediaKind {
     DocumentBack,
     /// The person's face.
     Selfie,
+    /// The person does the first thing that the liveness step asks for.
+    Liveness1,
+    /// The second.
+    Liveness2,
+    /// The third.
+    Liveness3,
+    /// The fourth.
+    Liveness4,
 }
 
 impl MediaKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::DocumentFront, Self::DocumentBack, Self::Selfie];
+    pub const ALL: [Self; 7] = [
+        Self::DocumentFront,
+        Self::DocumentBack,
+        Self::Selfie,
+        Self::Liveness1,
+        Self::Liveness2,
+        Self::Liveness3,
+        Self::Liveness4,
+    ];
+    /// The pictures of a liveness step, in the order of its challenges.
+    pub const LIVENESS: [Self; CHALLENGES] = [Self::Liveness1, Self::Liveness2, Self::Liveness3, Self::Liveness4];
 
     /// The name in paths and JSON.
     #[must_use]
@@ -32,6 +52,10 @@ impl MediaKind {
             Self::DocumentFront => "document_front",
             Self::DocumentBack => "document_back",
             Self::Selfie => "selfie",
+            Self::Liveness1 => "liveness_1",
+            Self::Liveness2 => "liveness_2",
+            Self::Liveness3 => "liveness_3",
+            Self::Liveness4 => "liveness_4",
         }
     }
 
@@ -47,13 +71,27 @@ impl MediaKind {
         match self {
             Self::DocumentFront | Self::DocumentBack => StepKind::DocumentUpload,
             Self::Selfie => StepKind::Selfie,
+            Self::Liveness1 | Self::Liveness2 | Self::Liveness3 | Self::Liveness4 => StepKind::Liveness,
         }
+    }
+
+    /// True if a new picture of this kind takes the place of that one: its own kind's, and, since
+    /// challenges are answered in their order, those of the challenges behind it.
+    #[must_use]
+    pub fn replaces(self, other: Self) -> bool {
+        self == other || (Self::LIVENESS.contains(&self) && Self::LIVENESS.contains(&other) && other > self)
     }
 
     /// True for pictures of a document.
     #[must_use]
     pub const fn shows_document(self) -> bool {
         matches!(self, Self::DocumentFront | Self::DocumentBack)
+    }
+
+    /// True for pictures of the person.
+    #[must_use]
+    pub const fn shows_person(self) -> bool {
+        !self.shows_document()
     }
 
     /// The pictures that must be there before a document of this kind is accepted. What a card
@@ -96,6 +134,17 @@ pub struct Media {
 impl Media {
     /// The type of what is kept.
     pub const CONTENT_TYPE: &str = "image/jpeg";
+
+    /// Why the person should take it again, if they should.
+    #[must_use]
+    pub fn flaw(&self) -> Option<Flaw> {
+        let faces = self.reading.faces.as_ref().filter(|_| self.kind.shows_person());
+        self.reading.quality.flaw.or_else(|| match faces?.count {
+            0 => Some(Flaw::NoFace),
+            1 => None,
+            _ => Some(Flaw::SeveralFaces),
+        })
+    }
 }
 
 /// What a machine has read of a picture, once, when it was taken in. Checks decide over this, so a
@@ -108,6 +157,8 @@ pub struct Reading {
     pub mrz: Option<MrzText>,
     /// The text of the barcode, if one was found.
     pub barcode: Option<String>,
+    /// The faces on it, if it was looked for any.
+    pub faces: Option<Faces>,
 }
 
 /// How well a picture can be read.
@@ -140,6 +191,10 @@ pub enum Flaw {
     Overexposed,
     /// It has too few pixels.
     TooSmall,
+    /// It should show the person, and shows nobody.
+    NoFace,
+    /// It shows somebody else, too.
+    SeveralFaces,
 }
 
 impl Flaw {
@@ -152,6 +207,8 @@ impl Flaw {
             Self::Dark => "picture_dark",
             Self::Overexposed => "picture_overexposed",
             Self::TooSmall => "picture_too_small",
+            Self::NoFace => "no_face",
+            Self::SeveralFaces => "several_faces",
         }
     }
 
@@ -164,6 +221,8 @@ impl Flaw {
             Self::Dark => "The picture is too dark; take it again with more light.",
             Self::Overexposed => "The picture is too bright; take it again with less light.",
             Self::TooSmall => "The picture has too few pixels; move closer or use a better camera.",
+            Self::NoFace => "No face was found; look straight at the camera, in good light, and take it again.",
+            Self::SeveralFaces => "More than one face was found; take a picture of yourself alone.",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::challenge::Challenge;
 use crate::check::{CheckResult, LastError};
 use crate::chip::Chip;
 use crate::event::Chain;
@@ -383,11 +384,37 @@ impl Session {
     /// this attempt. What an earlier one left behind is no evidence.
     pub fn pictures_of_run(&self) -> impl Iterator<Item = &Media> {
         let wanted = |personal: &Personal, media: &Media| {
-            let asked = personal.submissions.values().flat_map(Submission::pictures);
+            let asked = personal.submissions.values().flat_map(|submission| submission.pictures(&self.flow));
             media.attempt + 1 == self.attempts && asked.into_iter().any(|kind| *kind == media.kind)
         };
         let all = self.personal.iter().flat_map(|personal| personal.media.iter().map(move |media| (personal, media)));
         all.filter(move |(personal, media)| wanted(personal, media)).map(|(_, media)| media)
+    }
+
+    /// What the liveness step asks for in the attempt that so many runs of checks came before; nothing if the
+    /// flow asks for no moves, or the person's data is gone.
+    #[must_use]
+    pub fn challenges(&self, attempt: u32) -> Vec<Challenge> {
+        let personal = self.personal.as_ref().filter(|_| self.flow.has_challenges());
+        personal.map(|personal| Challenge::of_attempt(&personal.secret, attempt).to_vec()).unwrap_or_default()
+    }
+
+    /// How many of this attempt's challenges have their picture.
+    #[must_use]
+    pub fn answered_challenges(&self) -> usize {
+        let is_there = |kind: &&MediaKind| {
+            let media = self.personal.as_ref().and_then(|personal| personal.medium(**kind));
+            media.is_some_and(|media| media.attempt == self.attempts)
+        };
+        MediaKind::LIVENESS.iter().take_while(is_there).count()
+    }
+
+    /// The challenges that the person may know: those they have answered, and the next one.
+    #[must_use]
+    pub fn shown_challenges(&self) -> Vec<Challenge> {
+        let mut challenges = if self.next_step().is_some() { self.challenges(self.attempts) } else { Vec::new() };
+        challenges.truncate(self.answered_challenges() + 1);
+        challenges
     }
 
     /// True if the deadline has passed without a decision, and none is under way: checks that

@@ -108,7 +108,7 @@ fn submit(
     let missing = if missing.is_empty() { walk.next.flow.steps().to_vec() } else { missing };
     for one in missing {
         let submission = specimen::submission(&one, at);
-        for kind in submission.pictures() {
+        for kind in submission.pictures(&walk.next.flow) {
             if let Some(picture) = pictures.iter().find(|picture| picture.kind == *kind) {
                 walk = step(walk, Command::Attach(picture.clone()), at)?;
             }

@@ -55,10 +55,11 @@ impl Submission {
 
     /// The pictures that must be there before this is accepted.
     #[must_use]
-    pub const fn pictures(&self) -> &'static [MediaKind] {
+    pub fn pictures(&self, flow: &Flow) -> &'static [MediaKind] {
         match self {
             Self::DocumentUpload { document, .. } => MediaKind::required_of(*document),
             Self::Selfie => &[MediaKind::Selfie],
+            Self::Liveness if flow.has_challenges() => &MediaKind::LIVENESS,
             Self::Consent { .. } | Self::DataEntry { .. } | Self::Liveness => &[],
         }
     }

@@ -218,7 +218,7 @@ fn call(session: &Session, is_asked: bool) -> CheckId {
 }
 
 fn picture(kind: MediaKind, at: Timestamp) -> Media {
-    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None };
+    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None, faces: None };
     Media {
         id: MediaId::new(at, [kind as u8; 10]),
         kind,
@@ -234,7 +234,7 @@ fn picture(kind: MediaKind, at: Timestamp) -> Media {
 fn pictures(ask: &Ask, session: &Session, at: Timestamp) -> Vec<Command> {
     let Ask::SubmitNext = ask else { return Vec::new() };
     let Command::Submit(submission) = command(ask, session, at) else { return Vec::new() };
-    submission.pictures().iter().map(|kind| Command::Attach(picture(*kind, at))).collect()
+    submission.pictures(&session.flow).iter().map(|kind| Command::Attach(picture(*kind, at))).collect()
 }
 
 /// Plays a history; hands each step to `look`: before, at, transition.

@@ -47,7 +47,7 @@ fn apply(session: &mut Session, command: Command, at: Timestamp) -> Transition {
 }
 
 fn picture(kind: MediaKind, at: Timestamp) -> Media {
-    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None };
+    let reading = Reading { quality: Quality::default(), mrz: None, barcode: None, faces: None };
     let id = MediaId::new(at, [kind as u8; 10]);
     Media { id, kind, size: 1, sha256: Hash([1; 32]), at, attempt: 0, reading }
 }
@@ -60,7 +60,7 @@ fn submit_all(session: &mut Session, at: Timestamp) -> Transition {
     let mut last = None;
     while let Some(step) = session.next_step().and_then(|kind| session.flow.step(kind).cloned()) {
         let submission = specimen::submission(&step, at);
-        for kind in submission.pictures() {
+        for kind in submission.pictures(&session.flow) {
             apply(session, Command::Attach(picture(*kind, at)), at);
         }
         last = Some(apply(session, Command::Submit(submission), at));

@@ -92,6 +92,10 @@ settings! {
         /// A file that holds that secret, such as a systemd credential; in place of `VETD_MEDIA_SECRET_ACCESS_KEY`.
         media_secret_access_key_file: Option<PathBuf> = text("FILE").otherwise("none");
     }
+    "Faces" {
+        /// A folder with nets of your own that compare faces: detector.onnx, landmarks.onnx, embedding.onnx, or some of them.
+        face_models: Option<PathBuf> = text("DIR").otherwise("the nets in the program");
+    }
     "Logs" {
         /// What to log: a level, or levels by module, such as info,vetd=debug.
         log: LogFilter = text("FILTER").default("info");

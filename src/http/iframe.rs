@@ -7,6 +7,7 @@ use axum::extract::State as Extract;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vetd_actors::{Ask, EngineError, Reply};
+use vetd_model::challenge::CHALLENGES;
 use vetd_model::check::{CheckStatus, LastError};
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::{Step, StepKind};
@@ -262,6 +263,10 @@ fn step_json(session: &Session, step: &Step) -> Value {
     let mut json = step.to_json();
     if let Some(map) = json.as_object_mut() {
         map.insert("state".to_owned(), state.into());
+        if step.kind() == StepKind::Liveness && session.flow.has_challenges() {
+            map.insert("challenges".to_owned(), json!(session.shown_challenges()));
+            map.insert("challenge_count".to_owned(), CHALLENGES.into());
+        }
     }
     json
 }

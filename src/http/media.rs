@@ -122,7 +122,7 @@ fn sent(session: &Session, kind: MediaKind) -> Value {
 /// A picture as the person's page needs it: nothing that was read of it, only whether anything was.
 pub(super) fn shown(media: &Media) -> Value {
     let reading = &media.reading;
-    let advice = reading.quality.flaw.map(|flaw| json!({ "code": flaw.code(), "message": flaw.message() }));
+    let advice = media.flaw().map(|flaw| json!({ "code": flaw.code(), "message": flaw.message() }));
     json!({
         "object": "media", "id": media.id, "kind": media.kind, "content_type": Media::CONTENT_TYPE,
         "size": media.size, "sha256": media.sha256, "width": reading.quality.width,

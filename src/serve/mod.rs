@@ -2,6 +2,7 @@
 
 mod chip_trust;
 mod door;
+mod faces;
 pub mod first_start;
 mod patience;
 mod signals;
@@ -155,6 +156,7 @@ async fn start(
         shards: cores * 4,
         resident_limit: settings.resident,
         check_threads: settings.check_threads.unwrap_or(cores),
+        faces: faces::reader(settings.face_models.as_deref())?,
         public_url: settings.public_url(listening),
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),

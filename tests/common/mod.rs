@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use vetd::http::{HttpSettings, router};
-use vetd_actors::{Clock, Engine, EngineConfig, NewKey, TestClock};
+use vetd_actors::{Clock, Engine, EngineConfig, FaceReader, NewKey, TestClock};
 use vetd_model::address::{Ranges, WebhookTargets};
 use vetd_model::workspace::Scopes;
 use vetd_model::{Mode, Realm, Timestamp, WorkspaceId};
@@ -254,6 +254,7 @@ pub fn config() -> EngineConfig {
         shards: 2,
         resident_limit: 1_000,
         check_threads: 2,
+        faces: FaceReader::built_in().map(Arc::new),
         public_url: PUBLIC_URL.to_owned(),
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,

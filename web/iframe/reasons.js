@@ -13,6 +13,8 @@ const REASONS = {
   issuing_country_mismatch: "country", issuing_country_unknown: "country", issuing_country_not_accepted: "country_not_accepted",
   document_expired: "document_expired", document_not_yet_valid: "document_not_yet_valid", expiry_unknown: "mrz",
   sides_differ: "sides_differ", dates_implausible: "mrz", issuer_nationality_differ: "review",
+  face_mismatch: "face", face_similar: "face", face_changed: "face", portrait_not_found: "portrait",
+  no_face: "no_face", several_faces: "several_faces", challenge_failed: "challenge", challenge_too_slow: "challenge_too_slow",
   data_mismatch: "data_match", data_similar: "data_match", document_used_before: "used_before",
   test_failed: "test", test_review: "test", test_retry: "test",
 };

@@ -2,7 +2,10 @@
 
 export type StepType = "consent" | "data_entry" | "document_upload" | "selfie" | "liveness";
 export type DocumentKind = "passport" | "id_card" | "driving_license";
-export type MediaKind = "document_front" | "document_back" | "selfie";
+export type MediaKind =
+  | "document_front" | "document_back" | "selfie"
+  | "liveness_1" | "liveness_2" | "liveness_3" | "liveness_4";
+export type Challenge = "look_straight" | "turn_left" | "turn_right" | "look_up" | "come_closer";
 export type Status =
   | "created" | "requires_input" | "in_progress"
   | "completed" | "failed" | "requires_review" | "canceled" | "expired";
@@ -25,6 +28,10 @@ export interface Step {
   documents?: DocumentKind[];
   /** Of a document step: ISO 3166-1 alpha-2 codes, or `["*"]`. */
   countries?: string[];
+  /** Of a liveness step that vetd judges: the moves that are known so far. */
+  challenges?: Challenge[];
+  /** And how many there are in all. */
+  challenge_count?: number;
 }
 
 /** A picture that the server has. */

@@ -53,6 +53,7 @@ async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions:
         shards: 1,
         resident_limit,
         check_threads: 1,
+        faces: None,
         public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,

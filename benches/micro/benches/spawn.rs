@@ -53,6 +53,7 @@ async fn start(folder: &std::path::Path) -> Engine {
         shards: 8,
         resident_limit: 10_000,
         check_threads: 1,
+        faces: None,
         public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,

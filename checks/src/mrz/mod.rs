@@ -24,10 +24,10 @@ mod zone;
 use std::fmt;
 
 pub use layout::Format;
-pub use net::NetError;
 
 use crate::gray::Gray;
-use net::Net;
+use crate::nets::NetError;
+use net::LetterNet;
 use search::Search;
 
 /// The most times that the net looks at a strip for one picture, about 4 ms each: the bound on what
@@ -68,7 +68,7 @@ impl fmt::Debug for MrzReading {
 
 /// The reader: a loaded net. Threads may share it; each [`read`](Self::read) takes one core.
 pub struct MrzReader {
-    net: Net,
+    net: LetterNet,
 }
 
 impl fmt::Debug for MrzReader {
@@ -84,7 +84,7 @@ impl MrzReader {
     ///
     /// If the net cannot be loaded: a bug of this program's build.
     pub fn new() -> Result<Self, NetError> {
-        Ok(Self { net: Net::load()? })
+        Ok(Self { net: LetterNet::load()? })
     }
 
     /// Reads the zone of the document in `picture`, whichever way up it is. None if there is nothing

@@ -1,12 +1,13 @@
 //! The net that tells the letters of OCR-B apart, and the strips of picture that it looks at.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use rten::{Model, ModelOptions, OpRegistry, RunOptions, ThreadPool, Value, op_types};
+use rten::{OpRegistry, ThreadPool, op_types};
 
 use super::lattice::Columns;
 use super::lines::Line;
 use crate::gray::Gray;
+use crate::nets::{Net, NetError, Workers};
 
 /// The net: 136,814 parameters, trained for this program (see `checks/models/NOTICE.md`).
 static NET: &[u8] = include_bytes!("../../models/mrz.onnx");
@@ -22,11 +23,6 @@ pub(super) const STRIDE: usize = 4;
 const CLASSES: usize = 38;
 /// How many letters' widths of picture stand on either side of the line.
 const MARGIN: f32 = 1.6;
-
-/// The net cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("the net that reads machine-readable zones cannot be loaded: {0}")]
-pub struct NetError(String);
 
 /// How a strip is cut: shares of the letters' height.
 #[derive(Debug, Clone, Copy)]
@@ -66,29 +62,21 @@ impl Span {
     }
 }
 
-/// A loaded net. Shared by threads; a run takes one core.
-pub(super) struct Net {
-    model: Model,
-    /// Idle workers of one thread each: as many as there were runs at the same time.
-    workers: Mutex<Vec<Arc<ThreadPool>>>,
+/// The loaded net. Shared by threads; a run takes one core.
+pub(super) struct LetterNet {
+    net: Net,
+    workers: Workers,
 }
 
-impl Net {
+impl LetterNet {
     pub(super) fn load() -> Result<Self, NetError> {
         let operators = OpRegistry::with_ops(&[&op_types::Conv, &op_types::MaxPool, &op_types::Relu]);
-        let model = ModelOptions::with_ops(operators).load_static_slice(NET);
-        let model = model.map_err(|error| NetError(error.to_string()))?;
-        Ok(Self { model, workers: Mutex::new(Vec::new()) })
+        Ok(Self { net: Net::built_in("mrz.onnx", NET, operators)?, workers: Workers::default() })
     }
 
-    /// Does some work on one thread, and lets the net run on that same thread. Without this it
-    /// would spread every run over all cores.
+    /// Does some work on one thread, on which the net runs too.
     pub(super) fn on_one_thread<T: Send>(&self, work: impl FnOnce(&Arc<ThreadPool>) -> T + Send) -> T {
-        let idle = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let worker = idle.unwrap_or_else(|| Arc::new(ThreadPool::with_num_threads(1)));
-        let done = worker.run(|| work(&worker));
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        done
+        self.workers.on_one_thread(work)
     }
 
     /// What the net sees in a line of `picture`, which is `scale` times as large as the one the
@@ -104,10 +92,7 @@ impl Net {
     ) -> Option<(Columns, Span)> {
         let (strip, span) = strip(picture, scale, line, ends, cut);
         let width = strip.len() / HEIGHT;
-        let input = Value::from_shape(&[1, 1, HEIGHT, width], strip).ok()?;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(worker)));
-        let output = self.model.run_one((&input).into(), Some(options)).ok()?;
-        let (shape, scores) = output.into_shape_vec::<f32, 4>().ok()?;
+        let (shape, scores) = self.net.run::<4>(worker, [1, 1, HEIGHT, width], strip).ok()?;
         let [1, CLASSES, 1, columns] = shape else { return None };
         Some((Columns::new(&scores, columns, span.columns / STRIDE)?, span))
     }

@@ -8,7 +8,7 @@ use super::lattice::{Cell, Columns, Reading, normalise};
 use super::layout::Format;
 use super::lines::{self, Line};
 use super::marks::{self, Mark};
-use super::net::{Cut, Net, Span};
+use super::net::{Cut, LetterNet, Span};
 use super::zone::{self, Zone};
 use super::{MAX_LOOKS, MrzReading};
 use crate::gray::Gray;
@@ -54,7 +54,7 @@ struct Candidate {
 
 /// One search.
 pub(super) struct Search<'a> {
-    net: &'a Net,
+    net: &'a LetterNet,
     worker: &'a Arc<ThreadPool>,
     /// The picture turned clockwise by so many quarters, once it is needed.
     turned: [Option<Gray>; 4],
@@ -65,7 +65,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(net: &'a Net, worker: &'a Arc<ThreadPool>, picture: &Gray) -> Self {
+    pub(super) fn new(net: &'a LetterNet, worker: &'a Arc<ThreadPool>, picture: &Gray) -> Self {
         let turned = [Some(picture.clone()), None, None, None];
         Self { net, worker, turned, looks: MAX_LOOKS, best: None, promise: [0.3, 0.0, 0.2, 0.1] }
     }

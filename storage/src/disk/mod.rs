@@ -8,6 +8,7 @@ pub(crate) mod answer;
 pub(crate) mod audit_log;
 pub(crate) mod delivery;
 pub(crate) mod event;
+mod faces;
 pub(crate) mod flow;
 pub(crate) mod parts;
 pub(crate) mod personal;

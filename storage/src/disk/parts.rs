@@ -47,8 +47,12 @@ tags!(check_tag, check_from, CheckKind {
 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
 tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });
-tags!(media_tag, media_from, MediaKind { DocumentFront = 0, DocumentBack = 1, Selfie = 2 });
-tags!(flaw_tag, flaw_from, Flaw { Blurred = 0, Glare = 1, Dark = 2, Overexposed = 3, TooSmall = 4 });
+tags!(media_tag, media_from, MediaKind {
+    DocumentFront = 0, DocumentBack = 1, Selfie = 2, Liveness1 = 3, Liveness2 = 4, Liveness3 = 5, Liveness4 = 6,
+});
+tags!(flaw_tag, flaw_from, Flaw {
+    Blurred = 0, Glare = 1, Dark = 2, Overexposed = 3, TooSmall = 4, NoFace = 5, SeveralFaces = 6,
+});
 tags!(source_tag, source_from, Source {
     MrzProven = 0, Barcode = 1, Mrz = 2, Typed = 3, Chip = 4,
 });

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::api::StoreError;
 use crate::codec::{self, Blob, Damaged};
+use crate::disk::faces::{FacesV4, faces_from_disk, faces_to_disk};
 use crate::disk::parts::{
     document_from, document_tag, flaw_from, flaw_tag, media_from, media_tag, source_from, source_tag,
 };
@@ -28,6 +29,9 @@ const VERSION_1: u8 = 1;
 const VERSION_2: u8 = 2;
 /// As version 2, then a [`ChipV3`]; written where there is a chip.
 const VERSION_3: u8 = 3;
+/// As version 2, then a [`ChipV3`] or none, then for each picture the faces on it; written where it was
+/// looked for any.
+const VERSION_4: u8 = 4;
 /// The label of the key that seals the record's personal part.
 const LABEL: &str = "record seal";
 
@@ -153,30 +157,42 @@ pub(crate) fn seal(session: &Session, personal: &Personal) -> Result<Blob, Store
         details: details.collect(),
         review_reason: personal.review_reason.as_deref().map(Cow::Borrowed),
     };
-    let plain = Zeroizing::new(match personal.chip.as_deref() {
+    let chip = personal.chip.as_deref().map(chip_to_disk);
+    let faces = personal.media.iter().map(|media| media.reading.faces.as_ref().map(faces_to_disk));
+    let faces: Vec<Option<FacesV4<'_>>> = faces.collect();
+    let plain = Zeroizing::new(match chip {
+        chip if faces.iter().any(Option::is_some) => codec::encode(&[VERSION_4], &(disk, evidence, chip, faces))?,
+        Some(chip) => codec::encode(&[VERSION_3], &(disk, evidence, chip))?,
         None => codec::encode(&[VERSION_2], &(disk, evidence))?,
-        Some(chip) => codec::encode(&[VERSION_3], &(disk, evidence, chip_to_disk(chip)))?,
     });
     Ok(Blob(seal_of(&personal.secret).close(&plain, &bound(session.realm, session.id))?))
 }
+
+/// The parts of the newest version.
+type Parts = (PersonalV1<'static>, EvidenceV2<'static>, Option<ChipV3<'static>>, Vec<Option<FacesV4<'static>>>);
 
 /// Opens what [`seal`] made.
 pub(crate) fn open(realm: Realm, id: SessionId, secret: SessionSecret, sealed: &Blob) -> Result<Opened, Damaged> {
     let plain = seal_of(&secret).open(&sealed.0, &bound(realm, id))?;
     let ([version], body) = codec::take::<1>(&plain)?;
-    let (disk, evidence, chip): (PersonalV1<'static>, EvidenceV2<'static>, Option<ChipV3<'static>>) = match version {
-        VERSION_1 => (codec::decode(body)?, EvidenceV2::default(), None),
-        VERSION_2 => codec::decode(body).map(|(disk, evidence)| (disk, evidence, None))?,
-        VERSION_3 => codec::decode(body).map(|(disk, evidence, chip)| (disk, evidence, Some(chip)))?,
+    let (disk, evidence, chip, faces): Parts = match version {
+        VERSION_1 => (codec::decode(body)?, EvidenceV2::default(), None, Vec::new()),
+        VERSION_2 => codec::decode(body).map(|(disk, evidence)| (disk, evidence, None, Vec::new()))?,
+        VERSION_3 => codec::decode(body).map(|(disk, evidence, chip)| (disk, evidence, Some(chip), Vec::new()))?,
+        VERSION_4 => codec::decode(body)?,
         _ => return Err(Damaged),
     };
+    let mut media = evidence.media.into_iter().map(media_from_disk).collect::<Result<Vec<_>, _>>()?;
+    for (media, faces) in media.iter_mut().zip(faces) {
+        media.reading.faces = faces.map(faces_from_disk).transpose()?;
+    }
     let submissions = disk.submissions.into_iter().map(submission_from_disk).collect::<Result<Vec<_>, _>>()?;
     let personal = Personal {
         secret,
         metadata: disk.metadata.into_owned(),
         redirect_url: disk.redirect_url.map(Cow::into_owned),
         submissions: submissions.into_iter().map(|submission| (submission.kind(), submission)).collect(),
-        media: evidence.media.into_iter().map(media_from_disk).collect::<Result<_, _>>()?,
+        media,
         chip: chip.map(chip_from_disk).transpose()?.map(Box::new),
         uploads: evidence.uploads,
         fields: evidence.fields.into_iter().map(field_from_disk).collect::<Result<_, _>>()?,
@@ -199,7 +215,7 @@ fn details_from_disk(text: &str) -> Result<Details, Damaged> {
 }
 
 fn media_to_disk(media: &Media) -> MediaV2<'_> {
-    let Reading { quality, mrz, barcode } = &media.reading;
+    let Reading { quality, mrz, barcode, faces: _ } = &media.reading;
     MediaV2 {
         id: *media.id.bytes(),
         kind: media_tag(media.kind),
@@ -242,6 +258,7 @@ fn media_from_disk(disk: MediaV2<'_>) -> Result<Media, Damaged> {
                 proven: mrz.proven,
             }),
             barcode: disk.barcode.map(Cow::into_owned),
+            faces: None,
         },
     })
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
 use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
 use vetd_model::event::Hash;
+use vetd_model::face::{Bounds, Embedding, Face, Faces, Pose};
 use vetd_model::field::{Candidate, Field, Source};
 use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
 use vetd_model::media::{Flaw, Media, MediaKind, MrzText, Quality, Reading};
@@ -64,9 +65,21 @@ fn picture(kind: MediaKind) -> Media {
     let quality = Quality { width: 4_000, height: 3_000, sharpness: 812, glare: 12, brightness: 131, flaw };
     let mrz = MrzText { lines: vec!["P<UTO".to_owned(), "L898902C3".to_owned()], confidence: 990, proven: true };
     let barcode = (kind == MediaKind::DocumentBack).then(|| "@\nANSI 636".to_owned());
-    let reading = Reading { quality, mrz: kind.shows_document().then_some(mrz), barcode };
+    let reading = Reading { quality, mrz: kind.shows_document().then_some(mrz), barcode, faces: faces_of(kind) };
     let id = MediaId::from_bytes([kind as u8; 16]);
     Media { id, kind, size: 123_456, sha256: Hash([3; 32]), at: NOW, attempt: 1, reading }
+}
+
+/// One picture with a face that is told apart, one with nobody, one where nobody has looked.
+fn faces_of(kind: MediaKind) -> Option<Faces> {
+    let bounds = Bounds { left: -7, top: 20, width: 300, height: 310 };
+    let embedding = Embedding::of(&[0.5, -0.25, 0.125]);
+    let face = Face { bounds, confidence: 912, pose: Pose { yaw: -210, pitch: 640, roll: 3 }, embedding };
+    match kind {
+        MediaKind::DocumentFront => Some(Faces { count: 1, main: Some(face) }),
+        MediaKind::DocumentBack => None,
+        _ => Some(Faces::default()),
+    }
 }
 
 /// A chip in each of the states that it can have; every seventh session has none.
@@ -131,6 +144,10 @@ fn rich(number: u64) -> Session {
     ];
     personal.submissions = submissions.into_iter().map(|submission| (submission.kind(), submission)).collect();
     personal.media = MediaKind::ALL.map(picture).to_vec();
+    if number % 3 == 0 {
+        // As earlier versions of the record have it.
+        personal.media.iter_mut().for_each(|media| media.reading.faces = None);
+    }
     personal.chip = chip(number).map(Box::new);
     personal.uploads = 7;
     let said = |value: &str, source| Candidate { value: value.to_owned(), source, confidence: 871 };

@@ -35,7 +35,7 @@ function list({ store, t }) {
   const steps = (store.get().session?.steps ?? []).filter((step) => step.type !== "consent");
   const items = steps.map((step) => {
     const type = /** @type {keyof typeof names} */ (step.type);
-    return h("li", {}, icon(names[type]), h("span", {}, t(`need.${type}`)));
+    return h("li", {}, icon(names[type]), h("span", {}, t(step.challenges ? "need.moves" : `need.${type}`)));
   });
   return h("ul", { class: "tips" }, ...items);
 }

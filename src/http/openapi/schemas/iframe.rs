@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use super::shared::{LastError, NoFields};
 use super::templates::{FieldSpec, Locale};
 use super::values::{
-    Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName, SessionId,
-    SessionStatus, StepKindName, TestOutcome, Timestamp, UploadBytes,
+    ChallengeName, Country, CountryFilter, Digest, DocumentKindName, FreeObject, Link, MediaId, MediaKindName,
+    SessionId, SessionStatus, StepKindName, TestOutcome, Timestamp, UploadBytes,
 };
 
 /// The session as the page needs it: nothing of the tenant's, nothing that was typed.
@@ -152,7 +152,8 @@ pub(in crate::http) struct UploadProgress {
 /// Why a picture should be taken again.
 #[derive(ToSchema)]
 pub(in crate::http) struct PictureAdvice {
-    /// `picture_blurred`, `picture_glare`, `picture_dark`, `picture_overexposed` or `picture_too_small`.
+    /// `picture_blurred`, `picture_glare`, `picture_dark`, `picture_overexposed`, `picture_too_small`, and for a
+    /// picture of the person `no_face` or `several_faces`.
     code: String,
     /// For the person.
     message: String,
@@ -175,6 +176,14 @@ pub(in crate::http) struct IframeStep {
     /// `document_upload`: the issuing countries that are taken.
     #[schema(nullable = false)]
     countries: Option<CountryFilter>,
+    /// `liveness`, if vetd judges it itself: the moves that are known so far, those that have their picture and the
+    /// next one. The first is answered with `liveness_1`, the second with `liveness_2`, each within a
+    /// minute; one taken anew takes those behind it away.
+    #[schema(nullable = false)]
+    challenges: Option<Vec<ChallengeName>>,
+    /// `liveness`, if vetd judges it itself: how many moves there are in all.
+    #[schema(nullable = false)]
+    challenge_count: Option<u32>,
 }
 
 #[derive(ToSchema)]

@@ -150,7 +150,7 @@ pub(in crate::http) struct LivenessStep {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct CheckSpec {
     r#type: CheckKindName,
-    #[schema(default = "fail")]
+    /// Without it: `review` for `face_match`, `retry` for `liveness`, `fail` for all others.
     on_fail: Option<OnFail>,
     #[schema(default = "review")]
     on_review: Option<OnReview>,
@@ -161,7 +161,7 @@ pub(in crate::http) struct CheckSpec {
     #[schema(minimum = 70, maximum = 100, default = 85)]
     min_match: Option<u8>,
     /// The provider that is asked, by its name; vetd then does not run the check itself. Required for
-    /// `provider`, `face_match` and `liveness`, which only a provider can carry out.
+    /// `provider`, which only a provider can carry out.
     provider: Option<ProviderName>,
 }
 

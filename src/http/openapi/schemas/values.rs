@@ -82,7 +82,9 @@ values! {
     DocumentKindName = names(DocumentKind::ALL.map(DocumentKind::as_str), "A kind of document.");
     MediaKindName = names(MediaKind::ALL.map(MediaKind::as_str),
         "`document_front`: the side with the portrait. `document_back`: the other side; cards need it. `selfie`: the \
-         person's face.");
+         person's face. `liveness_1` to `liveness_4`: the person does what the liveness step asks for.");
+    ChallengeName = names(["look_straight", "turn_left", "turn_right", "look_up", "come_closer"],
+        "A move in front of the camera; left and right are the person's own.");
     PictureFile = ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
