@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crash_load::{Load, Up};
-use program::{BOOTSTRAP_KEY, Program, serve_with_key, vetd};
+use program::{BOOTSTRAP_KEY, Program, ended, serve_with_key, vetd};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -255,4 +255,34 @@ fn what_cannot_be_restored_is_said_and_makes_nothing() {
     assert!(text.contains("everything holds"), "{text}");
     assert!(!text.contains(fs::read_to_string(&key).unwrap().trim()));
     assert_eq!(names(&restored), ["keys", "lock", "sled"]);
+}
+
+#[test]
+fn a_master_key_is_rotated_by_restoring_under_another_one() {
+    let Folders { root, data, backup: to, restored, .. } = folders();
+    let mut server = Program::start(serve_with_key(&data));
+    server.address();
+    assert_eq!(server.end("TERM").1.code(), Some(0));
+    said(&backup(&data, &to));
+    let (old, new) = (data.join("master.key"), root.join("new.key"));
+    let rotate = || {
+        let paths: [(&str, &Path); 4] =
+            [("--from", &to), ("--to", &restored), ("--master-key-file", &old), ("--new-master-key-file", &new)];
+        run(&["restore"], &paths)
+    };
+    let (code, why) = refused(&rotate());
+    assert!(code == 3 && why.contains("new.key"), "{code}: {why}");
+    assert!(!restored.exists());
+    fs::write(&new, "ab".repeat(32)).unwrap();
+    let output = rotate();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("the new master key"), "{text}");
+
+    // The old key opens nothing, the new one everything: the API key made before still counts.
+    fs::copy(&old, restored.join("master.key")).unwrap();
+    assert_eq!(ended(serve_with_key(&restored)).0, Some(4));
+    fs::copy(&new, restored.join("master.key")).unwrap();
+    let mut server = Program::start(serve_with_key(&restored));
+    server.address();
+    assert_eq!(server.end("TERM").1.code(), Some(0));
 }

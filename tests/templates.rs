@@ -305,7 +305,7 @@ async fn every_wrong_field_is_named_at_once() {
                 { "type": "fingerprint" },
             ],
             "checks": [
-                { "type": "face_match" },
+                { "type": "iris_scan" },
                 { "type": "age", "on_fail": "ignore", "on_review": "skip", "min_age": 0 },
                 { "type": "data_completeness", "min_age": 18 },
             ],

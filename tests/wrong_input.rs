@@ -115,7 +115,7 @@ async fn wrong_values_of_a_new_session() {
         (json!({ "test_outcome": "passed" }), "test_outcome"),
         (json!({ "test_outcome": "failed:" }), "test_outcome"),
         (json!({ "test_outcome": "failed:age" }), "test_outcome"),
-        (json!({ "test_outcome": "failed:face_match:x" }), "test_outcome"),
+        (json!({ "test_outcome": "failed:iris_scan:x" }), "test_outcome"),
         (json!({ "test_outcome": "failed:age:Has Space" }), "test_outcome"),
         (json!({ "test_outcome": 1 }), "test_outcome"),
     ];

@@ -9,9 +9,6 @@ use vetd_checks::Evidence;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::decide::CheckFinding;
 use vetd_model::field::{Fields, document_of};
-use vetd_model::media::Media;
-use vetd_model::session::Personal;
-use vetd_model::submission::Submission;
 use vetd_model::{Session, Timestamp};
 use vetd_storage::Store;
 
@@ -24,6 +21,7 @@ use crate::root::Root;
 use crate::session_actor::SessionMsg;
 use crate::shard::ShardMsg;
 use crate::watching::Watchers;
+use crate::watchlists::Lists;
 
 /// The pool's handle.
 #[derive(Debug, Clone)]
@@ -61,6 +59,7 @@ pub(crate) struct Tools {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) watchers: Arc<Watchers>,
+    pub(crate) lists: Arc<Lists>,
 }
 
 #[derive(Debug)]
@@ -129,7 +128,8 @@ impl Actor for Pool {
             let (pool, tools) = (myself.clone(), state.tools.clone());
             tokio::task::spawn_blocking(move || {
                 let ended = |done| tools.watchers.checked(order.key, order.run, done);
-                let found = run_checks(&order.session, tools.store.as_ref(), &|| tools.clock.now(), &ended);
+                let found =
+                    run_checks(&order.session, tools.store.as_ref(), &tools.lists, &|| tools.clock.now(), &ended);
                 let done = PoolMsg::Done { key: order.key, run: order.run, found, shard: order.shard };
                 if pool.send_message(done).is_err() {
                     tracing::debug!("the check pool has stopped; the run is repeated at the next start");
@@ -140,22 +140,26 @@ impl Actor for Pool {
     }
 }
 
-/// Runs the checks of the session's flow, one after the other, and resolves what is known of the
-/// person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
+/// Runs the checks of the session's flow that are our own, one after the other, and resolves what is
+/// known of the person. A check that panics is in doubt; it takes nothing else with it. A test session's checks
 /// say what its `test_outcome` asks for. `ended` hears how many have ended, after each.
 pub(crate) fn run_checks(
     session: &Session,
     store: &dyn Store,
+    lists: &Lists,
     now: &dyn Fn() -> Timestamp,
     ended: &dyn Fn(usize),
 ) -> (Vec<CheckFinding>, Fields) {
     let Some(personal) = session.personal.as_ref() else { return (Vec::new(), Fields::new()) };
-    let media = pictures_of(session, personal);
+    let media: Vec<_> = session.pictures_of_run().cloned().collect();
     let (submissions, media, used_before) = (&personal.submissions, media.as_slice(), Some(false));
-    let mut evidence = Evidence { flow: &session.flow, submissions, media, used_before, at: session.updated };
+    let watchlists = &lists.current();
+    let chip = personal.chip.as_deref();
+    let mut evidence =
+        Evidence { flow: &session.flow, submissions, media, chip, used_before, watchlists, at: session.updated };
     let fields = catch_unwind(AssertUnwindSafe(|| vetd_checks::resolve(&evidence))).unwrap_or_default();
     evidence.used_before = is_used_before(session, store, &fields);
-    let check = |(position, spec): (usize, &vetd_model::flow::CheckSpec)| {
+    let check = |(count, (position, spec)): (usize, (usize, &vetd_model::flow::CheckSpec))| {
         let started = now();
         let finding = match &session.test_outcome {
             Some(outcome) => outcome.finding(position, spec.kind, session.attempts),
@@ -164,19 +168,13 @@ pub(crate) fn run_checks(
                 Finding::needs_review("check_error", "The check could not be carried out.")
             }),
         };
-        ended(position + 1);
+        ended(count + 1);
         CheckFinding { kind: spec.kind, finding, started, finished: now() }
     };
-    let findings = session.flow.checks().iter().enumerate().map(check).collect();
+    let own = session.flow.checks().iter().enumerate();
+    let own = own.filter(|(_, spec)| spec.provider.is_none() || session.test_outcome.is_some());
+    let findings = own.enumerate().map(check).collect();
     (findings, fields)
-}
-
-/// The pictures that were asked for and taken in this attempt: what an earlier one left behind is no
-/// evidence.
-fn pictures_of(session: &Session, personal: &Personal) -> Vec<Media> {
-    let wanted: Vec<_> = personal.submissions.values().flat_map(Submission::pictures).collect();
-    let is_of_run = |media: &&Media| media.attempt + 1 == session.attempts && wanted.contains(&&media.kind);
-    personal.media.iter().filter(is_of_run).cloned().collect()
 }
 
 /// Whether another verification of the workspace and mode has used the document; `None` if nobody can

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry as MeterRegistry;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
 use vetd_model::address::WebhookTargets;
+use vetd_model::link::Links;
 use vetd_model::new_session::{Birth, NewSession};
 use vetd_model::{Realm, Session, SessionId, Timestamp};
 use vetd_storage::media::MediaStore;
@@ -19,12 +20,14 @@ use crate::access::Access;
 use crate::api_keys::keep_last_uses;
 use crate::catalog::Catalog;
 use crate::check_pool::{CheckPool, Tools};
+use crate::chips::ChipTrust;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
 use crate::pictures::{Pictures, Readers};
+use crate::providers::Providers;
 use crate::readiness::Probed;
 use crate::receiving::expire_uploads;
 use crate::registry::{Registry, SessionKey};
@@ -34,6 +37,7 @@ use crate::root::{self, Root};
 use crate::session_actor::{Context, SessionMsg};
 use crate::shard::RING_AGAIN;
 use crate::watching::Watchers;
+use crate::watchlists::Lists;
 use crate::webhooks::Webhooks;
 
 /// How the engine runs.
@@ -45,12 +49,18 @@ pub struct EngineConfig {
     pub resident_limit: usize,
     /// Threads that run checks at the same time.
     pub check_threads: usize,
+    /// The beginning of every link, without a slash at its end.
+    pub public_url: String,
     /// Where webhooks may go.
     pub webhook_targets: WebhookTargets,
     /// How long events stay readable, and with them their deliveries.
     pub keep_events: Duration,
     /// How long the entries of audit logs stay readable.
     pub keep_audit_log: Duration,
+    /// The certificates that the chips of documents are trusted by.
+    pub chip_trust: Arc<ChipTrust>,
+    /// How old a list that people are looked for on may be before results say that it is.
+    pub watchlist_max_age: Duration,
     /// Called with the reason if a part of the engine fails that nothing can revive: the
     /// process should end, since its next start recovers everything.
     pub on_fatal: Option<FatalHook>,
@@ -72,10 +82,13 @@ pub(crate) struct Inner {
     pub(crate) endpoint_change: tokio::sync::Mutex<()>,
     pub(crate) webhooks: Webhooks,
     webhook_targets: WebhookTargets,
+    links: Links,
     pub(crate) readers: Readers,
     pub(crate) probed: Probed,
     pub(crate) retention: Progress,
     pub(crate) pictures_swept: Mutex<Option<Timestamp>>,
+    pub(crate) lists: Arc<Lists>,
+    pub(crate) chip_trust: Arc<ChipTrust>,
     pub(crate) context: Arc<Context>,
     registry: Registry,
     root: Root,
@@ -97,14 +110,20 @@ impl Engine {
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
         let readers = Readers::new(config.check_threads, Arc::clone(&clock), Arc::clone(&meters))?;
+        let lists = Arc::new(Lists::load(store.shelf(), config.watchlist_max_age)?);
         let watchers = Arc::<Watchers>::default();
         let tools = Tools {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             meters: Arc::clone(&meters),
             watchers: Arc::clone(&watchers),
+            lists: Arc::clone(&lists),
         };
         let checks = CheckPool::start(&root, tools, config.check_threads).await?;
+        let links = Links::new(&*store.derived_key("media links"), config.public_url.clone());
+        let (of_store, of_clock, of_providers) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&meters));
+        let targets = config.webhook_targets.clone();
+        let providers = Providers::new(of_store, of_clock, of_providers, links.clone(), targets)?;
         let (of_sessions, of_webhooks) = (Arc::clone(&meters), meters);
         let context = Arc::new(Context {
             store: Arc::clone(&store),
@@ -112,6 +131,8 @@ impl Engine {
             receiving: Arc::default(),
             clock: Arc::clone(&clock),
             checks,
+            providers,
+            lists: Arc::clone(&lists),
             meters: of_sessions,
             watchers,
         });
@@ -128,10 +149,13 @@ impl Engine {
                 endpoint_change: tokio::sync::Mutex::default(),
                 webhooks,
                 webhook_targets: config.webhook_targets,
+                links,
                 readers,
                 probed: Probed::default(),
                 retention: Progress::default(),
                 pictures_swept: Mutex::default(),
+                lists,
+                chip_trust: config.chip_trust,
                 context,
                 registry,
                 root,
@@ -147,6 +171,7 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         let inner = &self.inner;
         inner.context.checks.stop();
+        inner.context.providers.stop();
         inner.registry.drain(inner.clock.as_ref(), grace).await;
         inner.webhooks.stop().await;
         inner.root.stop(None);
@@ -161,7 +186,8 @@ impl Engine {
     /// Hands over what the engine and its store count of themselves, under names without a
     /// prefix.
     pub fn register_meters(&self, registry: &mut MeterRegistry) {
-        self.inner.context.meters.register(registry, Arc::clone(&self.inner.clock));
+        let (clock, lists) = (Arc::clone(&self.inner.clock), Arc::clone(&self.inner.lists));
+        self.inner.context.meters.register(registry, clock, lists);
         self.inner.store.register_meters(registry);
     }
 
@@ -187,6 +213,12 @@ impl Engine {
     #[must_use]
     pub fn webhook_targets(&self) -> &WebhookTargets {
         &self.inner.webhook_targets
+    }
+
+    /// Makes and reads signed links.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.inner.links
     }
 
     /// A key for one purpose, derived from the master key.

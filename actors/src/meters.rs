@@ -22,6 +22,7 @@ use vetd_model::{EndpointId, EventId, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::EngineError;
+use crate::watchlists::Lists;
 
 /// One label with its value.
 type Label = [(&'static str, &'static str); 1];
@@ -31,6 +32,9 @@ const OUTCOMES: [&str; 4] = ["delivered", "rejected", "timeout", "unreachable"];
 
 /// What became of a picture that was sent, as a label.
 const TAKEN_IN: [&str; 3] = ["kept", "refused", "failed"];
+
+/// How questions to providers come out, as a label.
+const ASKED: [&str; 7] = ["answered", "accepted", "refused", "unreadable", "rejected", "timeout", "unreachable"];
 
 /// How each endpoint's lane stands.
 type Lanes = Arc<Mutex<BTreeMap<EndpointId, LaneReading>>>;
@@ -118,6 +122,33 @@ impl Collector for LaneCollector {
     }
 }
 
+/// Reads how old the lists are when metrics are asked for.
+struct ListCollector {
+    lists: Arc<Lists>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for ListCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListCollector").finish_non_exhaustive()
+    }
+}
+
+impl Collector for ListCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let ages = self.lists.ages(self.clock.now());
+        if ages.is_empty() {
+            return Ok(());
+        }
+        let help = "How long ago a list that people are looked for on was made, in whole days";
+        let mut family = encoder.encode_descriptor("watchlist_age", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        for (name, age) in ages {
+            ConstGauge::new(age.as_secs_f64()).encode(family.encode_family(&[("list", name)])?)?;
+        }
+        Ok(())
+    }
+}
+
 /// The engine's meters.
 pub(crate) struct Meters {
     pub(crate) resident: Gauge,
@@ -130,6 +161,8 @@ pub(crate) struct Meters {
     checks: Family<[(&'static str, &'static str); 2], Counter>,
     check_seconds: Family<Label, Histogram, fn() -> Histogram>,
     attempts: Family<Label, Counter>,
+    questions: Family<Label, Counter>,
+    question_seconds: Histogram,
     pictures: Family<[(&'static str, &'static str); 2], Counter>,
     picture_seconds: Histogram,
     picture_bytes: Counter,
@@ -146,6 +179,10 @@ impl Meters {
         for (kind, outcome) in MediaKind::ALL.iter().flat_map(|kind| TAKEN_IN.map(|outcome| (kind, outcome))) {
             drop(pictures.get_or_create(&[("kind", kind.as_str()), ("outcome", outcome)]));
         }
+        let questions = Family::<Label, Counter>::default();
+        for outcome in ASKED {
+            drop(questions.get_or_create(&[("outcome", outcome)]));
+        }
         Self {
             resident: Gauge::default(),
             revivals: Counter::default(),
@@ -156,6 +193,8 @@ impl Meters {
             checks: Family::default(),
             check_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 10))),
             attempts,
+            questions,
+            question_seconds: Histogram::new(exponential_buckets(0.016, 2.0, 12)),
             pictures,
             picture_seconds: Histogram::new(exponential_buckets(0.016, 2.0, 10)),
             picture_bytes: Counter::default(),
@@ -164,7 +203,8 @@ impl Meters {
     }
 
     /// Hands the meters to whoever renders them.
-    pub(crate) fn register(&self, registry: &mut Registry, clock: Arc<dyn Clock>) {
+    pub(crate) fn register(&self, registry: &mut Registry, clock: Arc<dyn Clock>, lists: Arc<Lists>) {
+        registry.register_collector(Box::new(ListCollector { lists, clock: Arc::clone(&clock) }));
         registry.register_collector(Box::new(LaneCollector { lanes: self.lanes.clone(), clock }));
         registry.register("sessions_resident", "Sessions in memory as actors", self.resident.clone());
         registry.register(
@@ -205,6 +245,13 @@ impl Meters {
             "Webhook deliveries given up after the last attempt",
             self.webhooks_exhausted.clone(),
         );
+        registry.register("provider_calls", "Attempts to ask a provider for a check", self.questions.clone());
+        registry.register_with_unit(
+            "provider_call",
+            "How long a provider takes for its answer, up to the time-out",
+            Unit::Seconds,
+            self.question_seconds.clone(),
+        );
     }
 
     /// The depth of one shard's mailbox.
@@ -227,6 +274,12 @@ impl Meters {
             Outcome::Failed(_) => unreachable,
         };
         self.attempts.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// A provider was asked; `outcome` is one of [`ASKED`].
+    pub(crate) fn asked(&self, outcome: &'static str, took: Duration) {
+        self.questions.get_or_create(&[("outcome", outcome)]).inc();
+        self.question_seconds.observe(took.as_secs_f64());
     }
 
     /// A picture was sent: it is kept, or refused as what the sender must mend, or lost to a fault.

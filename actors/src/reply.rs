@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use vetd_model::ApiKeyId;
 use vetd_model::audit_log::{Actor, AuditAction};
+use vetd_model::chip::Chip;
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::StepKind;
 use vetd_model::media::Media;
 use vetd_model::review::NewReview;
 use vetd_model::simulate::Action;
+use vetd_model::{ApiKeyId, CheckId};
 
 /// What can be asked of a session from outside.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub enum Ask {
     Renew,
     /// A picture was taken in and is kept.
     Attach(Box<Media>),
+    /// The document's chip was read.
+    AttachChip(Box<Chip>),
     /// The person submits a step; the body is validated against the session's own flow.
     Submit {
         /// Which step.
@@ -30,6 +33,13 @@ pub enum Ask {
     Cancel(CanceledBy),
     /// Test mode: walk through these actions in one step, with these pictures.
     Simulate(Vec<Action>, Vec<Media>),
+    /// A provider answers for a check, in its own words.
+    Answer {
+        /// Which check.
+        check: CheckId,
+        /// The body, as it came.
+        answer: Value,
+    },
     /// A person of the tenant decides a doubtful case.
     Review {
         /// How, and why.
@@ -72,6 +82,8 @@ impl Ask {
             Self::Cancel(_) => "cancel",
             Self::Simulate(..) => "simulate",
             Self::Attach(_) => "attach",
+            Self::AttachChip(_) => "attach_chip",
+            Self::Answer { .. } => "answer",
             Self::Review { .. } => "review",
             Self::Redact { .. } => "redact",
             Self::ForgetMedia { .. } => "forget_media",

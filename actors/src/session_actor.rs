@@ -8,9 +8,10 @@ use tracing::{Instrument, Span, debug_span};
 use vetd_model::audit_log::AuditEntry;
 use vetd_model::decide::{CheckFinding, Command, Effect, Transition, decide, pending_effects};
 use vetd_model::field::Fields;
+use vetd_model::provider::{NoAnswer, parse_answer};
 use vetd_model::simulate::simulate;
 use vetd_model::submission::Submission;
-use vetd_model::{ErrorCode, Refusal, Session, Timestamp};
+use vetd_model::{CheckId, ErrorCode, Refusal, Session, Timestamp};
 use vetd_storage::media::ObjectName;
 use vetd_storage::{Commit, IdempotencyRecord, SessionWrite, Store, StoreError, StoredSession, Write};
 
@@ -22,11 +23,13 @@ use crate::idempotency::Claim;
 use crate::mailbox::Mailbox;
 use crate::meters::Meters;
 use crate::pictures::Pictures;
+use crate::providers::{Providers, Said};
 use crate::receiving::Receiving;
 use crate::registry::SessionKey;
 use crate::reply::{Ask, Render, Reply};
 use crate::shard::{RING_AGAIN, ShardMsg};
 use crate::watching::Watchers;
+use crate::watchlists::Lists;
 
 /// What every session's actor works with.
 pub(crate) struct Context {
@@ -35,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) receiving: Arc<Receiving>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: CheckPool,
+    pub(crate) providers: Providers,
+    pub(crate) lists: Arc<Lists>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) watchers: Arc<Watchers>,
 }
@@ -46,6 +51,8 @@ pub(crate) enum SessionMsg {
     Ask { ask: Ask, claim: Option<Claim>, render: Render<Session>, reply: ReplyPort, span: Span },
     /// A run of checks has ended.
     ChecksDone { run: u32, findings: Vec<CheckFinding>, fields: Fields },
+    /// A provider was asked for a check.
+    Provider { check: CheckId, said: Said },
     /// The deadline may have come, or something was left unfinished.
     Ring,
     /// The server has started again, and the session's checks were running when it ended.
@@ -57,6 +64,7 @@ impl std::fmt::Debug for SessionMsg {
         f.write_str(match self {
             Self::Ask { .. } => "Ask",
             Self::ChecksDone { .. } => "ChecksDone",
+            Self::Provider { .. } => "Provider",
             Self::Ring => "Ring",
             Self::Resume => "Resume",
         })
@@ -69,6 +77,7 @@ impl SessionMsg {
         match self {
             Self::Ask { span, .. } => span.clone(),
             Self::ChecksDone { .. } => debug_span!("session.checks_done"),
+            Self::Provider { .. } => debug_span!("session.provider"),
             Self::Ring | Self::Resume => debug_span!("session.ring"),
         }
     }
@@ -157,6 +166,13 @@ impl SessionState {
             }
             SessionMsg::ChecksDone { run, findings, fields } => {
                 self.command(Command::FinishChecks { run, findings, fields }, at).await.err()
+            }
+            SessionMsg::Provider { check, said } => {
+                let command = match said {
+                    Said::Later => Command::AcceptCall { check },
+                    Said::Found(finding) => Command::AnswerCall { check, finding },
+                };
+                self.command(command, at).await.err()
             }
             SessionMsg::Ring => self.ring(at).await.err(),
             SessionMsg::Resume => {
@@ -279,6 +295,9 @@ impl SessionState {
                     self.context.checks.order(self.key, run, Arc::clone(session), self.shard.clone());
                 }
                 (Effect::RunChecks { .. }, None) => {}
+                (Effect::AskProvider { check }, _) => {
+                    self.context.providers.ask(self.key, check, self.shard.clone());
+                }
                 (Effect::Discard { media }, _) => {
                     let (realm, session) = (self.key.realm, self.key.id);
                     self.context.pictures.discard(ObjectName { realm, session, media });
@@ -294,10 +313,19 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         Ask::Renew => decide(session, Command::Renew, at),
         Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
         Ask::Simulate(actions, pictures) => {
-            let check = |session: &Session| run_checks(session, context.store.as_ref(), &|| at, &|_| {});
+            let check = |session: &Session| {
+                simulated(run_checks(session, context.store.as_ref(), &context.lists, &|| at, &|_| {}), session, at)
+            };
             simulate(session, &actions, &pictures, at, &check)
         }
+        Ask::Answer { check, answer } => {
+            let kind = session.checks.iter().find(|result| result.id == check).map(|result| result.kind);
+            let spec = session.flow.checks().iter().find(|spec| Some(spec.kind) == kind);
+            let provider = spec.and_then(|spec| spec.provider.as_deref()).unwrap_or_default();
+            decide(session, Command::AnswerCall { check, finding: parse_answer(&answer, provider)? }, at)
+        }
         Ask::Attach(media) => decide(session, Command::Attach(*media), at),
+        Ask::AttachChip(chip) => decide(session, Command::AttachChip(chip), at),
         Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
         Ask::Redact { by_rule: Some(seen), .. } | Ask::ForgetMedia { seen } if seen != session.chain.sequence => {
             Err(Refusal::new(ErrorCode::InvalidState, "The verification has changed since it was judged."))
@@ -314,6 +342,21 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
             }
         }
     }
+}
+
+/// With what the checks of providers come to where nobody is asked.
+fn simulated(
+    (mut findings, fields): (Vec<CheckFinding>, Fields),
+    session: &Session,
+    at: Timestamp,
+) -> (Vec<CheckFinding>, Fields) {
+    let of_providers = session.flow.checks().iter().filter(|_| session.test_outcome.is_none());
+    let not_asked = of_providers.filter_map(|spec| Some((spec.kind, spec.provider.as_deref()?)));
+    findings.extend(not_asked.map(|(kind, provider)| {
+        let finding = NoAnswer::NotAsked.finding(provider);
+        CheckFinding { kind, finding, started: at, finished: at }
+    }));
+    (findings, fields)
 }
 
 fn not_found() -> EngineError {

@@ -17,7 +17,8 @@ const OLDEST: u16 = 130;
 /// `date_of_birth_missing` (needs review).
 pub(crate) fn run(evidence: &Evidence<'_>, document: Option<&Document>, min_age: u8) -> Finding {
     // What the document says counts more than what was typed.
-    let read = document.and_then(Document::birth);
+    let of_chip = evidence.authentic_zone().and_then(|zone| zone.birth_date);
+    let read = of_chip.or_else(|| document.and_then(Document::birth));
     let born = read.or_else(|| evidence.typed(FIELD).and_then(Date::parse));
     let (Some(born), Some(today)) = (born, evidence.today()) else {
         return Finding::needs_review("date_of_birth_missing", "There is no date of birth to tell the age from.");

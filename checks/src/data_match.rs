@@ -21,7 +21,7 @@ enum Verdict {
 
 /// Codes: `data_mismatch` (failed); `data_similar` (needs review); `nothing_to_match` (skipped).
 pub(crate) fn run(evidence: &Evidence<'_>, document: Option<&Document>) -> Finding {
-    let read = document.filter(|document| document.is_read()).map(Document::candidates).unwrap_or_default();
+    let read = evidence.read_candidates(document.filter(|document| document.is_read()));
     let value = |name: &str| read.iter().find(|(field, _)| field == name).map(|(_, read)| read.value.as_str());
     let mut compared: Vec<(&str, Verdict)> = Vec::new();
     compared.extend(compare_names(evidence, document, &value));
@@ -70,7 +70,8 @@ fn compare_names<'a>(
         return None;
     }
     let typed = Names::whole(last.unwrap_or_default(), first.unwrap_or_default());
-    let width = document.and_then(Document::proven_zone).map(|zone| zone.format.name_width());
+    let of_chip = evidence.authentic_zone().map(|zone| zone.format.name_width());
+    let width = of_chip.or_else(|| Some(document.and_then(Document::proven_zone)?.format.name_width()));
     let read = match width {
         Some(width) => Names::of_zone(read_last, read_first, width),
         None => Names::whole(read_last, read_first),

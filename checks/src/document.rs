@@ -155,26 +155,38 @@ impl Document {
     }
 }
 
+/// What the zone on an authentic chip says: all of it is proven.
+pub(crate) fn of_chip(zone: &Zone) -> Vec<(String, Candidate)> {
+    let candidate = |value| Candidate { value, source: Source::Chip, confidence: 1000 };
+    let values = values_of(zone).into_iter().filter(|(_, value, _)| !value.is_empty());
+    values.map(|(name, value, _)| (name.to_owned(), candidate(value))).collect()
+}
+
 fn of_zone(read: &ReadZone, zone: &Zone, candidates: &mut Vec<(&'static str, Candidate)>) {
-    let mut add = |name, value: String, holds: Option<bool>| {
+    for (name, value, holds) in values_of(zone).into_iter().filter(|(_, value, _)| !value.is_empty()) {
         let is_proven = read.proven && holds == Some(true);
         let source = if is_proven { Source::MrzProven } else { Source::Mrz };
         let confidence = if is_proven { 1000 } else { read.confidence.min(UNPROVEN) };
-        if !value.is_empty() {
-            candidates.push((name, Candidate { value, source, confidence }));
-        }
-    };
+        candidates.push((name, Candidate { value, source, confidence }));
+    }
+}
+
+/// The values of a zone by the names of fields; empty where it has none. The last says whether a check
+/// digit over the value holds.
+fn values_of(zone: &Zone) -> [(&'static str, String, Option<bool>); 9] {
     let day = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
-    add("last_name", zone.surname.clone(), None);
-    add("first_name", zone.given_names.clone(), None);
-    add("document_number", zone.number.clone(), zone.digits.number);
-    add("date_of_birth", day(zone.birth_date), zone.digits.birth_date);
-    add("date_of_expiry", day(zone.expiry_date), zone.digits.expiry_date);
-    add("issuing_country", two_letters(&zone.issuer), None);
-    add("nationality", two_letters(&zone.nationality), None);
-    add("document_code", zone.code.clone(), None);
     let sex = if zone.sex == Sex::Unspecified { "" } else { zone.sex.as_str() };
-    add("sex", sex.to_owned(), None);
+    [
+        ("last_name", zone.surname.clone(), None),
+        ("first_name", zone.given_names.clone(), None),
+        ("document_number", zone.number.clone(), zone.digits.number),
+        ("date_of_birth", day(zone.birth_date), zone.digits.birth_date),
+        ("date_of_expiry", day(zone.expiry_date), zone.digits.expiry_date),
+        ("issuing_country", two_letters(&zone.issuer), None),
+        ("nationality", two_letters(&zone.nationality), None),
+        ("document_code", zone.code.clone(), None),
+        ("sex", sex.to_owned(), None),
+    ]
 }
 
 fn of_licence(licence: &Licence, candidates: &mut Vec<(&'static str, Candidate)>) {

@@ -9,6 +9,7 @@ use vetd_model::flow::{Countries, Step, StepKind};
 
 use crate::Evidence;
 use crate::document::Document;
+use crate::mrz::document::Document as Zone;
 
 /// No state issues a document for longer (ICAO Doc 9303 recommends ten years; some cards for the old
 /// are valid for longer).
@@ -92,9 +93,9 @@ pub(crate) fn consistency(evidence: &Evidence<'_>, document: Option<&Document>) 
     let (Some(document), Some(today)) = (document.filter(|document| document.is_read()), evidence.today()) else {
         return unread();
     };
-    let differing = differing(document);
+    let differing = differing(document, evidence.chip_zone().as_ref());
     if !differing.is_empty() {
-        let finding = Finding::failed("sides_differ", "The sides of the document are not of one document.");
+        let finding = Finding::failed("sides_differ", "The parts of the document are not of one document.");
         return finding.with("differing", differing);
     }
     if !are_plausible(document, today) {
@@ -115,11 +116,11 @@ pub(crate) fn consistency(evidence: &Evidence<'_>, document: Option<&Document>) 
 }
 
 /// What two machine-readable parts say differently.
-fn differing(document: &Document) -> Vec<&'static str> {
+fn differing(document: &Document, chip: Option<&Zone>) -> Vec<&'static str> {
     let zones: Vec<_> =
         document.zones.iter().filter(|read| read.proven).filter_map(|read| read.zone.as_ref()).collect();
     let licences = document.barcodes.iter().filter_map(|barcode| barcode.licence.as_ref().ok());
-    let of_zones = zones.iter().map(|zone| (zone.number.clone(), zone.birth_date));
+    let of_zones = zones.into_iter().chain(chip).map(|zone| (zone.number.clone(), zone.birth_date));
     let of_licences = licences.map(|licence| (licence.number.clone().unwrap_or_default(), licence.date_of_birth));
     let parts: Vec<(String, Option<Date>)> = of_zones.chain(of_licences).collect();
     let mut differing = Vec::new();

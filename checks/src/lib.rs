@@ -3,10 +3,12 @@
 
 mod age;
 pub mod barcode;
+pub mod chip;
 mod data_completeness;
 mod data_match;
 mod document;
 mod document_barcode;
+mod document_chip;
 mod document_mrz;
 mod document_rules;
 pub mod gray;
@@ -17,6 +19,7 @@ pub mod picture;
 pub mod quality;
 mod reader;
 mod specimens;
+pub mod watchlist;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +30,7 @@ pub use specimens::{SPECIMENS, SpecimenPicture, specimen};
 
 use vetd_model::Timestamp;
 use vetd_model::check::{CheckKind, Finding};
+use vetd_model::chip::Chip;
 use vetd_model::date::Date;
 use vetd_model::field::{self, Candidate, Fields, Source};
 use vetd_model::flow::{CheckSpec, FieldSpec, Flow, Step, StepKind};
@@ -34,6 +38,7 @@ use vetd_model::media::Media;
 use vetd_model::submission::Submission;
 
 use document::Document;
+use watchlist::Watchlists;
 
 /// What the checks of one run look at.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +49,13 @@ pub struct Evidence<'a> {
     pub submissions: &'a BTreeMap<StepKind, Submission>,
     /// The pictures, and what was read of them.
     pub media: &'a [Media],
+    /// What the document's chip said, if it was read.
+    pub chip: Option<&'a Chip>,
     /// Whether another verification of the workspace and mode has used the document; `None` if nobody
     /// can tell.
     pub used_before: Option<bool>,
+    /// The lists that people are looked for on.
+    pub watchlists: &'a Watchlists,
     /// When the run began: what "today" means.
     pub at: Timestamp,
 }
@@ -63,6 +72,23 @@ impl<'a> Evidence<'a> {
     /// The day on which the run began, in UTC.
     fn today(&self) -> Option<Date> {
         Date::of(self.at)
+    }
+
+    /// The zone on the chip, if it is one.
+    fn chip_zone(&self) -> Option<mrz::document::Document> {
+        mrz::document::Document::parse(&self.chip?.lines, self.today()?).ok()
+    }
+
+    /// The zone on the chip, if the chip is authentic.
+    fn authentic_zone(&self) -> Option<mrz::document::Document> {
+        let (chip, zone) = (self.chip?, self.chip_zone()?);
+        document_chip::objection(chip, Some(&zone), self.at).is_none().then_some(zone)
+    }
+
+    /// What machines have read of the document, the most trusted source first.
+    fn read_candidates(&self, document: Option<&Document>) -> Vec<(String, Candidate)> {
+        let of_chip = self.authentic_zone().map(|zone| document::of_chip(&zone)).unwrap_or_default();
+        of_chip.into_iter().chain(document.map(Document::candidates).unwrap_or_default()).collect()
     }
 
     /// The value typed for a field.
@@ -92,14 +118,31 @@ pub fn run(spec: &CheckSpec, evidence: &Evidence<'_>) -> Finding {
         CheckKind::IssuingCountry => document_rules::issuing_country(evidence, document),
         CheckKind::DataMatch => data_match::run(evidence, document),
         CheckKind::DuplicateDocument => document_rules::duplicate(evidence, document),
+        CheckKind::DocumentChip => match evidence.chip {
+            Some(chip) => judge_chip(chip, evidence.at),
+            None => document_chip::missing(),
+        },
+        CheckKind::Watchlist => {
+            watchlist::run(evidence, &resolve(evidence), spec.min_match.unwrap_or(watchlist::DEFAULT_MATCH))
+        }
+        CheckKind::Provider | CheckKind::FaceMatch | CheckKind::Liveness => {
+            Finding::needs_review("provider_unknown", "Only a provider can carry out this check.")
+        }
     }
+}
+
+/// What `document_chip` says of a chip at a time.
+#[must_use]
+pub fn judge_chip(chip: &Chip, at: Timestamp) -> Finding {
+    let zone = Date::of(at).and_then(|today| mrz::document::Document::parse(&chip.lines, today).ok());
+    document_chip::run(chip, zone.as_ref(), at)
 }
 
 /// Resolves what is known of the person and their document: what machines have read, and what was
 /// typed, each field from the most trusted source, and who disagrees.
 #[must_use]
 pub fn resolve(evidence: &Evidence<'_>) -> Fields {
-    let read = Document::of(evidence).map(|document| document.candidates()).unwrap_or_default();
+    let read = evidence.read_candidates(Document::of(evidence).as_ref());
     let typed = match evidence.submissions.get(&StepKind::DataEntry) {
         Some(Submission::DataEntry { fields }) => Some(fields),
         _ => None,
@@ -130,7 +173,9 @@ pub(crate) mod tests {
         let submissions = BTreeMap::from([(StepKind::DataEntry, Submission::DataEntry { fields })]);
         // 22 November 2025.
         let at = Timestamp::from_seconds(1_763_800_000);
-        let evidence = Evidence { flow: &flow, submissions: &submissions, media: &[], used_before: Some(false), at };
+        let (watchlists, used_before) = (&Watchlists::default(), Some(false));
+        let evidence =
+            Evidence { flow: &flow, submissions: &submissions, media: &[], chip: None, used_before, watchlists, at };
         run(&flow.checks()[0], &evidence)
     }
 }

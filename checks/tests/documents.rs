@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use vetd_checks::watchlist::Watchlists;
 use vetd_checks::{Evidence, resolve, run};
 use vetd_model::check::{CheckKind, CheckStatus, Finding};
 use vetd_model::date::Date;
@@ -97,7 +98,18 @@ impl Case {
         let mut submissions = BTreeMap::from([(StepKind::DocumentUpload, document)]);
         submissions.insert(StepKind::DataEntry, Submission::DataEntry { fields: self.typed.clone() });
         let (media, used_before) = (self.media.as_slice(), Some(self.used_before));
-        look(&flow, &Evidence { flow: &flow, submissions: &submissions, media, used_before, at: NOW })
+        look(
+            &flow,
+            &Evidence {
+                flow: &flow,
+                submissions: &submissions,
+                media,
+                chip: None,
+                used_before,
+                watchlists: &Watchlists::default(),
+                at: NOW,
+            },
+        )
     }
 
     fn check(&self, kind: CheckKind) -> Finding {
@@ -128,7 +140,13 @@ fn a_good_passport_passes_everything() {
         .typing("date_of_birth", "1990-04-28")
         .typing("document_number", "ab 123 4567");
     for kind in CheckKind::ALL {
-        let expected = if kind == CheckKind::DocumentBarcode { "barcode_not_expected" } else { "-" };
+        let expected = match kind {
+            CheckKind::DocumentBarcode => "barcode_not_expected",
+            // What the operator and the tenant's app have not brought.
+            CheckKind::Watchlist => "watchlist_unavailable",
+            CheckKind::DocumentChip => "chip_missing",
+            _ => "-",
+        };
         assert_eq!(case.code(kind), expected, "{kind:?}");
     }
 }

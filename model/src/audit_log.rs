@@ -70,19 +70,22 @@ pub enum AuditAction {
     RetentionApplied,
     /// A list that people are screened against was read in.
     WatchlistImported,
+    /// Such a list was removed.
+    WatchlistRemoved,
     /// The root of all keys was replaced.
     MasterKeyRotated,
 }
 
 impl AuditAction {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::VerificationReviewed,
         Self::VerificationRedacted,
         Self::MediaViewed,
         Self::MediaDeleted,
         Self::RetentionApplied,
         Self::WatchlistImported,
+        Self::WatchlistRemoved,
         Self::MasterKeyRotated,
     ];
 
@@ -96,6 +99,7 @@ impl AuditAction {
             Self::MediaDeleted => "media.deleted",
             Self::RetentionApplied => "retention.applied",
             Self::WatchlistImported => "watchlist.imported",
+            Self::WatchlistRemoved => "watchlist.removed",
             Self::MasterKeyRotated => "master_key.rotated",
         }
     }

@@ -34,11 +34,21 @@ pub enum CheckKind {
     DataMatch,
     /// No other verification of the workspace and mode has used the document.
     DuplicateDocument,
+    /// Nobody on the operator's lists may be the person.
+    Watchlist,
+    /// The chip of the document holds what its issuer has signed.
+    DocumentChip,
+    /// Whatever a provider is asked to look at.
+    Provider,
+    /// The selfie shows the face on the document.
+    FaceMatch,
+    /// The person is there, and not a picture of them.
+    Liveness,
 }
 
 impl CheckKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::DataCompleteness,
         Self::Age,
         Self::ImageQuality,
@@ -50,6 +60,11 @@ impl CheckKind {
         Self::IssuingCountry,
         Self::DataMatch,
         Self::DuplicateDocument,
+        Self::Watchlist,
+        Self::DocumentChip,
+        Self::Provider,
+        Self::FaceMatch,
+        Self::Liveness,
     ];
 
     /// The name in templates and results.
@@ -67,7 +82,18 @@ impl CheckKind {
             Self::IssuingCountry => "issuing_country",
             Self::DataMatch => "data_match",
             Self::DuplicateDocument => "duplicate_document",
+            Self::Watchlist => "watchlist",
+            Self::DocumentChip => "document_chip",
+            Self::Provider => "provider",
+            Self::FaceMatch => "face_match",
+            Self::Liveness => "liveness",
         }
+    }
+
+    /// True for checks that only a provider can carry out.
+    #[must_use]
+    pub const fn needs_provider(self) -> bool {
+        matches!(self, Self::Provider | Self::FaceMatch | Self::Liveness)
     }
 
     /// The check with this name.

@@ -56,6 +56,38 @@ impl Date {
         Self::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
     }
 
+    /// The year, 1 to 9999.
+    #[must_use]
+    pub const fn year(self) -> u16 {
+        self.year
+    }
+
+    /// The month, 1 to 12.
+    #[must_use]
+    pub const fn month(self) -> u8 {
+        self.month
+    }
+
+    /// The day of the month, 1 to 31.
+    #[must_use]
+    pub const fn day(self) -> u8 {
+        self.day
+    }
+
+    /// Days from this day to `later`; none if it comes before.
+    #[must_use]
+    pub fn days_until(self, later: Self) -> u32 {
+        later.number().saturating_sub(self.number())
+    }
+
+    /// How many days lie between 1 March of year 0 and this day: the reverse of [`Self::of`].
+    fn number(self) -> u32 {
+        let month = u32::from(self.month);
+        let year = u32::from(self.year) - u32::from(month <= 2);
+        let march_month = (month + 9) % 12;
+        365 * year + year / 4 - year / 100 + year / 400 + (153 * march_month + 2) / 5 + u32::from(self.day) - 1
+    }
+
     /// Whole years from this day to `today`; negative days count as none. Who was born on
     /// 29 February has a birthday on 1 March of other years.
     #[must_use]
@@ -99,6 +131,20 @@ mod tests {
         assert_eq!(Date::of(Timestamp::from_seconds(951_782_400)), Date::new(2000, 2, 29));
         assert_eq!(Date::of(Timestamp::from_seconds(951_868_799)), Date::new(2000, 2, 29));
         assert_eq!(Date::of(Timestamp::from_seconds(1_763_800_000)), Date::new(2025, 11, 22));
+    }
+
+    #[test]
+    fn days_are_counted_over_months_and_leap_years() {
+        let day = |text| Date::parse(text).unwrap();
+        for (from, to, days) in [
+            ("2024-02-28", "2024-03-01", 2),
+            ("2023-02-28", "2023-03-01", 1),
+            ("1900-01-01", "2000-01-01", 36_524),
+            ("2025-11-22", "2025-11-22", 0),
+            ("2025-11-22", "2025-11-21", 0),
+        ] {
+            assert_eq!(day(from).days_until(day(to)), days, "{from} {to}");
+        }
     }
 
     #[test]

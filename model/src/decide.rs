@@ -8,20 +8,20 @@
 //! and one move back, from `in_progress` to `requires_input`, when the checks ask for another
 //! attempt. [`decide`] is the only place that knows these moves.
 
-use crate::check::{CheckKind, CheckResult, Finding};
+use crate::check::{CheckKind, Finding};
+use crate::checking;
+use crate::chip::Chip;
 use crate::error::{ErrorCode, FieldError, Refusal};
 use crate::event::{self, Event, EventKind};
 use crate::field::Fields;
-use crate::flow::StepKind;
 use crate::id::{CheckId, MediaId};
 use crate::media::{Media, UPLOAD_LIMIT};
 use crate::review::{NewReview, Redaction, Review};
 pub use crate::session::CanceledBy;
-use crate::session::{Personal, RUN_LIMIT, Session, State, Status, StepSet};
+use crate::session::{Personal, Session, State, Status, StepSet};
 use crate::submission::{Submission, not_required};
 use crate::test_outcome::TestOutcome;
 use crate::time::Timestamp;
-use crate::verdict::{Verdict, conclude};
 
 /// What can be asked of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Command {
     Renew,
     /// A picture was taken in and is kept; it replaces the one of its kind.
     Attach(Media),
+    /// The document's chip was read; it replaces what an earlier reading said.
+    AttachChip(Box<Chip>),
     /// The person submits a step.
     Submit(Submission),
     /// The person or the tenant ends it.
@@ -46,10 +48,22 @@ pub enum Command {
         /// What was resolved of the person and their document.
         fields: Fields,
     },
+    /// A provider has taken the call for this check, and will answer later.
+    AcceptCall {
+        /// For which check.
+        check: CheckId,
+    },
+    /// A provider has answered, or there is no hope that it will.
+    AnswerCall {
+        /// For which check.
+        check: CheckId,
+        /// What it has found.
+        finding: Finding,
+    },
     /// A deadline may have passed.
     Ring,
-    /// The server has started again: a run of checks that its end interrupted begins anew, and
-    /// its time limit with it.
+    /// The server has started again: a run of checks that its end interrupted goes on, and its time
+    /// limit begins anew.
     Resume,
     /// Test mode: from here on the checks say this.
     Choose(TestOutcome),
@@ -90,6 +104,11 @@ pub enum Effect {
         /// The number of the run.
         run: u32,
     },
+    /// Ask the provider that the flow names for this check.
+    AskProvider {
+        /// For which check.
+        check: CheckId,
+    },
     /// Delete the picture, which no record names any more.
     Discard {
         /// Which.
@@ -115,7 +134,7 @@ pub struct Transition {
 }
 
 impl Transition {
-    fn unchanged(session: &Session) -> Self {
+    pub(crate) fn unchanged(session: &Session) -> Self {
         Self {
             next: session.clone(),
             events: Vec::new(),
@@ -127,13 +146,13 @@ impl Transition {
     }
 
     /// A move that keeps the status.
-    fn quiet(mut next: Session, at: Timestamp) -> Self {
+    pub(crate) fn quiet(mut next: Session, at: Timestamp) -> Self {
         next.updated = at;
         Self { next, events: Vec::new(), effects: Vec::new(), erased: None, refused: None, changed: true }
     }
 
     /// A move to another status, with the event that tells of it.
-    fn announced(next: Session, at: Timestamp) -> Self {
+    pub(crate) fn announced(next: Session, at: Timestamp) -> Self {
         let kind = EventKind::of_move_to(next.status());
         let mut transition = Self::quiet(next, at);
         transition.events.push(Event::append(&mut transition.next, kind, at));
@@ -169,8 +188,12 @@ pub fn decide(session: &Session, command: Command, at: Timestamp) -> Result<Tran
 /// What must still be done for a session as it stands: what a revived actor does first.
 #[must_use]
 pub fn pending_effects(session: &Session) -> Vec<Effect> {
-    match session.state {
+    match &session.state {
         State::Checking { .. } => vec![Effect::RunChecks { run: session.attempts }],
+        State::Awaiting { calls, .. } => {
+            let to_be_made = calls.iter().filter(|call| !call.accepted);
+            to_be_made.map(|call| Effect::AskProvider { check: call.check }).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -189,11 +212,14 @@ fn decide_current(session: &Session, command: Command, at: Timestamp) -> Result<
         Command::Renew if session.status().is_terminal() => Err(ended(session)),
         Command::Renew => Ok(Transition::unchanged(session)),
         Command::Attach(media) => attach(session, media, at),
+        Command::AttachChip(chip) => attach_chip(session, chip, at),
         Command::Submit(submission) => submit(session, submission, at),
         Command::Cancel(by) => cancel(session, by, at),
-        Command::FinishChecks { run, findings, fields } => Ok(finish(session, run, findings, fields, at)),
-        Command::Ring => Ok(ring(session, at)),
-        Command::Resume => Ok(resume(session, at)),
+        Command::FinishChecks { run, findings, fields } => Ok(checking::finish(session, run, findings, fields, at)),
+        Command::AcceptCall { check } => checking::accept(session, check, at),
+        Command::AnswerCall { check, finding } => checking::answer(session, check, finding, at),
+        Command::Ring => Ok(checking::ring(session, at)),
+        Command::Resume => Ok(checking::resume(session, at)),
         Command::Choose(outcome) => choose(session, outcome, at),
         Command::Lapse => lapse(session, at),
         Command::Review { review, reviewer } => decide_review(session, review, reviewer, at),
@@ -218,7 +244,7 @@ fn persons_turn(session: &Session) -> Result<StepSet, Refusal> {
     match &session.state {
         State::RequiresInput { accepted } | State::Collecting { accepted } => Ok(*accepted),
         State::Created => Err(invalid("The session has not been loaded; call load first.")),
-        State::Checking { .. } => Err(invalid("All steps are in and the checks are running.")),
+        State::Checking { .. } | State::Awaiting { .. } => Err(invalid("All steps are in and the checks are running.")),
         _ => Err(ended(session)),
     }
 }
@@ -250,6 +276,32 @@ fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, 
     personal.media.sort_by_key(|media| media.kind);
     personal.uploads += 1;
     Ok(Transition { effects: replaced.into_iter().collect(), ..Transition::quiet(next, at) })
+}
+
+/// Whether a chip may be sent in now. Asked before it is looked at, and again when it is put on record.
+/// The person need not have begun: it is the tenant's app that reads a chip.
+///
+/// # Errors
+/// `invalid_state`, `session_expired`, `check_not_required`.
+pub fn may_attach_chip(session: &Session, at: Timestamp) -> Result<(), Refusal> {
+    if session.is_overdue(at) {
+        return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
+    }
+    if session.state != State::Created {
+        persons_turn(session)?;
+    }
+    if session.flow.checks().iter().any(|spec| spec.kind == CheckKind::DocumentChip) {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::CheckNotRequired, "This session's flow has no document_chip check."))
+}
+
+fn attach_chip(session: &Session, chip: Box<Chip>, at: Timestamp) -> Result<Transition, Refusal> {
+    may_attach_chip(session, at)?;
+    let mut next = session.clone();
+    let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
+    personal.chip = Some(chip);
+    Ok(Transition::quiet(next, at))
 }
 
 fn submit(session: &Session, submission: Submission, at: Timestamp) -> Result<Transition, Refusal> {
@@ -306,34 +358,6 @@ fn cancel(session: &Session, by: CanceledBy, at: Timestamp) -> Result<Transition
         return Err(Refusal::new(ErrorCode::VerificationNotCancelable, message));
     }
     Ok(Transition::announced(Session { state: State::Canceled { at, by }, ..session.clone() }, at))
-}
-
-fn ring(session: &Session, at: Timestamp) -> Transition {
-    match session.state {
-        State::Checking { started } if at >= started.after(RUN_LIMIT) => {
-            let unfinished = |kind| CheckFinding {
-                kind,
-                finding: Finding::needs_review("check_unfinished", "The check did not finish in time."),
-                started,
-                finished: at,
-            };
-            let findings = session.flow.checks().iter().map(|spec| unfinished(spec.kind)).collect();
-            let fields = session.personal.as_ref().map(|personal| personal.fields.clone()).unwrap_or_default();
-            finish(session, session.attempts, findings, fields, at)
-        }
-        _ => Transition::unchanged(session),
-    }
-}
-
-/// The run keeps its number: whoever reads the session from the disk runs its checks, as
-/// [`pending_effects`] says.
-fn resume(session: &Session, at: Timestamp) -> Transition {
-    match session.state {
-        State::Checking { .. } => {
-            Transition::quiet(Session { state: State::Checking { started: at }, ..session.clone() }, at)
-        }
-        _ => Transition::unchanged(session),
-    }
 }
 
 fn choose(session: &Session, outcome: TestOutcome, at: Timestamp) -> Result<Transition, Refusal> {
@@ -411,74 +435,7 @@ fn forget_media(session: &Session) -> Result<Transition, Refusal> {
     Ok(Transition { effects, ..Transition::quiet(next, session.updated) })
 }
 
-fn finish(session: &Session, run: u32, findings: Vec<CheckFinding>, fields: Fields, at: Timestamp) -> Transition {
-    if !matches!(session.state, State::Checking { .. }) || run != session.attempts {
-        return Transition::unchanged(session);
-    }
-    let mut next = session.clone();
-    if let Some(personal) = next.personal.as_mut() {
-        personal.fields = fields;
-    }
-    next.checks = file(session, findings);
-    let verdict = match &session.test_outcome {
-        Some(outcome) => outcome.verdict(&session.flow, run),
-        None => Some(conclude(&session.flow, &next.checks)),
-    };
-    next.last_error = None;
-    next.state = match verdict {
-        Some(Verdict::Complete) => State::Completed { at },
-        Some(Verdict::Review(error)) => {
-            next.last_error = Some(error);
-            State::RequiresReview { at }
-        }
-        Some(Verdict::Fail(error)) => {
-            next.last_error = Some(error);
-            State::Failed { at }
-        }
-        Some(Verdict::Retry(error)) => {
-            next.last_error = Some(error);
-            retry(session, at)
-        }
-        None => {
-            next.expires_at = at.floor_second();
-            State::Expired { at: next.expires_at }
-        }
-    };
-    Transition::announced(next, at)
-}
-
-/// What a wish for another attempt comes to.
-fn retry(session: &Session, at: Timestamp) -> State {
-    if session.attempts >= session.flow.max_attempts() {
-        State::Failed { at }
-    } else if at >= session.expires_at {
-        State::Expired { at: session.expires_at }
-    } else {
-        // Who has consented once need not do so again.
-        let accepted = StepSet::default().with(StepKind::Consent).intersect(session.flow.step_set());
-        State::RequiresInput { accepted }
-    }
-}
-
-/// Gives each finding its identifier. One result for each check of the flow: a check without a
-/// finding is left pending, a second finding is dropped.
-fn file(session: &Session, mut findings: Vec<CheckFinding>) -> Vec<CheckResult> {
-    let run = u64::from(session.attempts);
-    let mut results = Vec::with_capacity(session.flow.checks().len());
-    for (position, spec) in session.flow.checks().iter().enumerate() {
-        let found = findings.iter().position(|found| found.kind == spec.kind).map(|i| findings.swap_remove(i));
-        let (finding, started, finished) = match found {
-            Some(found) => (found.finding, found.started, found.finished),
-            None => (Finding::pending(), session.updated, session.updated),
-        };
-        let number = run << 16 | position as u64;
-        let entropy = session.personal.as_ref().map_or([0; 10], |p| p.secret.derive_short("check id", number));
-        results.push(CheckResult { id: CheckId::new(started, entropy), kind: spec.kind, finding, started, finished });
-    }
-    results
-}
-
-fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     Refusal::new(ErrorCode::InvalidState, message)
 }
 

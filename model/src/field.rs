@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// Where a value comes from, the most trusted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
+    /// The chip of a document, signed by its issuer.
+    Chip,
     /// A machine-readable zone whose check digit over the value holds.
     MrzProven,
     /// The barcode of a licence.
@@ -23,6 +25,7 @@ impl Source {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Chip => "document_chip",
             Self::MrzProven | Self::Mrz => "document_mrz",
             Self::Barcode => "document_barcode",
             Self::Typed => "typed",

@@ -229,6 +229,10 @@ pub struct CheckSpec {
     pub on_review: OnReview,
     /// For [`CheckKind::Age`]: the age in whole years that the person must have reached.
     pub min_age: Option<u8>,
+    /// For [`CheckKind::Watchlist`]: from how alike on somebody on a list may be the person, in percent.
+    pub min_match: Option<u8>,
+    /// The name of the provider that carries it out, where it is not a check of our own.
+    pub provider: Option<String>,
 }
 
 /// A validated flow. Equal flows have equal digests, however their JSON was spaced or ordered.
@@ -354,12 +358,13 @@ impl Flow {
     /// compares with anything. Such a session never completes by itself: somebody has to look.
     #[must_use]
     pub fn has_unread_evidence(&self, looked: impl Fn(CheckKind) -> bool) -> bool {
-        let reads_document = [CheckKind::DocumentMrz, CheckKind::DocumentBarcode].into_iter().any(looked);
+        use CheckKind as Kind;
+        let any = |kinds: &[Kind]| kinds.iter().copied().any(&looked);
         self.steps.iter().any(|step| match step.kind() {
             StepKind::Consent | StepKind::DataEntry => false,
-            StepKind::DocumentUpload => !reads_document,
-            // No check of this release compares faces.
-            StepKind::Selfie | StepKind::Liveness => true,
+            StepKind::DocumentUpload => !any(&[Kind::DocumentMrz, Kind::DocumentBarcode, Kind::Provider]),
+            StepKind::Selfie => !any(&[Kind::FaceMatch, Kind::Liveness, Kind::Provider]),
+            StepKind::Liveness => !any(&[Kind::Liveness, Kind::Provider]),
         })
     }
 }
@@ -369,8 +374,10 @@ impl CheckSpec {
         let mut json = json!({
             "type": self.kind.as_str(), "on_fail": self.on_fail.as_str(), "on_review": self.on_review.as_str(),
         });
-        if let (Some(age), Some(map)) = (self.min_age, json.as_object_mut()) {
-            map.insert("min_age".to_owned(), age.into());
+        let of_one_kind = [("min_age", self.min_age), ("min_match", self.min_match)];
+        if let Some(map) = json.as_object_mut() {
+            map.extend(of_one_kind.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
+            map.extend(self.provider.as_deref().map(|name| ("provider".to_owned(), name.into())));
         }
         json
     }

@@ -6,6 +6,7 @@ use crate::check::CheckKind;
 use crate::country;
 use crate::error::Refusal;
 use crate::flow::{CheckSpec, Countries, DocumentKind, FieldKind, FieldSpec, Flow, FlowDigest, Step, StepKind};
+use crate::provider::provider_name;
 use crate::validate::{Issues, Object};
 use crate::verdict::{OnFail, OnReview};
 
@@ -21,6 +22,7 @@ const LOCALE_LIMIT: usize = 50;
 const DEFAULT_TTL: u64 = 1_800;
 const DEFAULT_ATTEMPTS: u64 = 3;
 const DEFAULT_MIN_AGE: u64 = 18;
+const DEFAULT_MIN_MATCH: u64 = 85;
 
 /// The digest is the caller's to fill in.
 pub(crate) fn parse(value: &Value, path: &str) -> Result<Flow, Refusal> {
@@ -181,7 +183,14 @@ fn default_checks(steps: &[Step]) -> Vec<CheckSpec> {
     use CheckKind as Kind;
     let has = |kind| steps.iter().any(|step| step.kind() == kind);
     let (typed, document) = (has(StepKind::DataEntry), has(StepKind::DocumentUpload));
-    let spec = |(kind, on_fail)| CheckSpec { kind, on_fail, on_review: OnReview::Review, min_age: None };
+    let spec = |(kind, on_fail)| CheckSpec {
+        kind,
+        on_fail,
+        on_review: OnReview::Review,
+        min_age: None,
+        min_match: None,
+        provider: None,
+    };
     let of_data = [(Kind::DataCompleteness, OnFail::Fail)].into_iter().filter(|_| typed);
     let of_document = [
         (Kind::ImageQuality, OnFail::Retry),
@@ -228,16 +237,24 @@ fn check(value: &Value, path: &str, issues: &mut Issues) -> Option<CheckSpec> {
         OnReview::parse(text).ok_or_else(|| "must be review, fail or retry".to_owned())
     });
     let kind = kind?;
-    let min_age = (kind == CheckKind::Age).then(|| {
-        let age = object.integer("min_age", 1..=120, issues).unwrap_or(DEFAULT_MIN_AGE);
-        u8::try_from(age).unwrap_or(u8::MAX)
-    });
+    let mut small = |of: CheckKind, name: &'static str, range: std::ops::RangeInclusive<u64>, default: u64| {
+        let number = (kind == of).then(|| object.integer(name, range, issues).unwrap_or(default))?;
+        u8::try_from(number).ok()
+    };
+    let min_age = small(CheckKind::Age, "min_age", 1..=120, DEFAULT_MIN_AGE);
+    let min_match = small(CheckKind::Watchlist, "min_match", 70..=100, DEFAULT_MIN_MATCH);
+    let provider = object.optional_with("provider", issues, provider_name);
+    if provider.is_none() && kind.needs_provider() {
+        issues.add(format!("{path}.provider"), "is required: vetd has no check of its own for this");
+    }
     object.finish(issues);
     Some(CheckSpec {
+        provider,
         kind,
         on_fail: on_fail.unwrap_or(OnFail::Fail),
         on_review: on_review.unwrap_or(OnReview::Review),
         min_age,
+        min_match,
     })
 }
 

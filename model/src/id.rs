@@ -65,6 +65,8 @@ kinds! {
     EventId, Event, "evt";
     /// A webhook endpoint.
     EndpointId, Endpoint, "we";
+    /// A provider of checks.
+    ProviderId, Provider, "prv";
     /// One request to the front door.
     RequestId, Request, "req";
     /// A webhook delivery: one event to one endpoint.

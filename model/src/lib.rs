@@ -10,6 +10,8 @@ pub mod api_key;
 pub mod audit_log;
 pub mod breaker;
 pub mod check;
+mod checking;
+pub mod chip;
 pub mod country;
 pub mod date;
 pub mod decide;
@@ -20,10 +22,12 @@ pub mod field;
 pub mod flow;
 mod flow_parse;
 pub mod id;
+pub mod link;
 pub mod media;
 pub mod new_session;
 pub mod notice;
 pub mod origin;
+pub mod provider;
 pub mod rate;
 pub mod realm;
 pub mod retention;
@@ -46,8 +50,8 @@ pub mod workspace;
 
 pub use error::{ErrorCode, FieldError, Refusal};
 pub use id::{
-    ApiKeyId, AuditEntryId, CheckId, DeliveryId, EndpointId, EventId, MediaId, RequestId, SessionId, TemplateId,
-    VerificationId,
+    ApiKeyId, AuditEntryId, CheckId, DeliveryId, EndpointId, EventId, MediaId, ProviderId, RequestId, SessionId,
+    TemplateId, VerificationId,
 };
 pub use realm::{Mode, Realm, WorkspaceId};
 pub use session::{Session, State, Status};

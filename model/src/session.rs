@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::check::{CheckResult, LastError};
+use crate::chip::Chip;
 use crate::event::Chain;
 use crate::field::{Fields, document_of};
 use crate::flow::{Flow, StepKind};
-use crate::id::{SessionId, TemplateId};
+use crate::id::{CheckId, SessionId, TemplateId};
 use crate::media::{Media, MediaKind};
 use crate::realm::Realm;
 use crate::review::{Redaction, Review};
@@ -153,6 +154,15 @@ pub enum CanceledBy {
     Tenant,
 }
 
+/// A check that a provider carries out, and whose answer is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderCall {
+    /// The result that the answer goes into.
+    pub check: CheckId,
+    /// True once the provider has said that it will answer later: then it is not asked again.
+    pub accepted: bool,
+}
+
 /// Where a session stands. Each variant owns just what is true in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
@@ -172,6 +182,13 @@ pub enum State {
     Checking {
         /// When this run began.
         started: Timestamp,
+    },
+    /// The checks of our own have run, and providers are asked for the rest.
+    Awaiting {
+        /// When this run began.
+        started: Timestamp,
+        /// The calls that have no answer yet; never empty.
+        calls: Vec<ProviderCall>,
     },
     /// All checks passed.
     Completed {
@@ -209,7 +226,7 @@ impl State {
         match self {
             Self::Created => Status::Created,
             Self::RequiresInput { .. } => Status::RequiresInput,
-            Self::Collecting { .. } | Self::Checking { .. } => Status::InProgress,
+            Self::Collecting { .. } | Self::Checking { .. } | Self::Awaiting { .. } => Status::InProgress,
             Self::Completed { .. } => Status::Completed,
             Self::Failed { .. } => Status::Failed,
             Self::RequiresReview { .. } => Status::RequiresReview,
@@ -227,8 +244,18 @@ impl State {
             | Self::RequiresReview { at }
             | Self::Canceled { at, .. }
             | Self::Expired { at } => Some(*at),
-            Self::Created | Self::RequiresInput { .. } | Self::Collecting { .. } | Self::Checking { .. } => None,
+            Self::Created
+            | Self::RequiresInput { .. }
+            | Self::Collecting { .. }
+            | Self::Checking { .. }
+            | Self::Awaiting { .. } => None,
         }
+    }
+
+    /// True while a run of checks is under way.
+    #[must_use]
+    pub const fn is_checked(&self) -> bool {
+        matches!(self, Self::Checking { .. } | Self::Awaiting { .. })
     }
 }
 
@@ -245,6 +272,8 @@ pub struct Personal {
     pub submissions: BTreeMap<StepKind, Submission>,
     /// The pictures on record, at most one of a kind: the one that was taken last.
     pub media: Vec<Media>,
+    /// What the document's chip said, the last time that it was sent in.
+    pub chip: Option<Box<Chip>>,
     /// How many pictures were taken in, those that were taken again included.
     pub uploads: u32,
     /// What the last ended run resolved of the person and their document.
@@ -263,6 +292,7 @@ impl Personal {
             redirect_url,
             submissions: BTreeMap::new(),
             media: Vec::new(),
+            chip: None,
             uploads: 0,
             fields: Fields::new(),
             review_reason: None,
@@ -343,18 +373,28 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Checking { started } => Some(started.after(RUN_LIMIT)),
+            State::Checking { started } | State::Awaiting { started, .. } => Some(started.after(RUN_LIMIT)),
             state if state.status().is_terminal() => None,
             _ => Some(self.expires_at),
         }
+    }
+
+    /// The pictures that the run of checks under way looks at: those that were asked for and taken in
+    /// this attempt. What an earlier one left behind is no evidence.
+    pub fn pictures_of_run(&self) -> impl Iterator<Item = &Media> {
+        let wanted = |personal: &Personal, media: &Media| {
+            let asked = personal.submissions.values().flat_map(Submission::pictures);
+            media.attempt + 1 == self.attempts && asked.into_iter().any(|kind| *kind == media.kind)
+        };
+        let all = self.personal.iter().flat_map(|personal| personal.media.iter().map(move |media| (personal, media)));
+        all.filter(move |(personal, media)| wanted(personal, media)).map(|(_, media)| media)
     }
 
     /// True if the deadline has passed without a decision, and none is under way: checks that
     /// were running at the deadline still decide the session.
     #[must_use]
     pub fn is_overdue(&self, at: Timestamp) -> bool {
-        let running = matches!(self.state, State::Checking { .. });
-        !running && !self.status().is_terminal() && at >= self.expires_at
+        !self.state.is_checked() && !self.status().is_terminal() && at >= self.expires_at
     }
 
     /// The steps accepted so far in this attempt; all of them once checks run.
@@ -362,9 +402,11 @@ impl Session {
     pub fn accepted(&self) -> StepSet {
         match &self.state {
             State::RequiresInput { accepted } | State::Collecting { accepted } => *accepted,
-            State::Checking { .. } | State::Completed { .. } | State::Failed { .. } | State::RequiresReview { .. } => {
-                self.flow.step_set()
-            }
+            State::Checking { .. }
+            | State::Awaiting { .. }
+            | State::Completed { .. }
+            | State::Failed { .. }
+            | State::RequiresReview { .. } => self.flow.step_set(),
             State::Created | State::Canceled { .. } | State::Expired { .. } => StepSet::default(),
         }
     }

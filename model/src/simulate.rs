@@ -117,7 +117,7 @@ fn submit(
     }
     let ordered = walk.effects.iter().find_map(|effect| match effect {
         Effect::RunChecks { run } => Some(*run),
-        Effect::Discard { .. } => None,
+        Effect::AskProvider { .. } | Effect::Discard { .. } => None,
     });
     if let (State::Checking { .. }, Some(run)) = (&walk.next.state, ordered) {
         let (findings, fields) = check(&walk.next);

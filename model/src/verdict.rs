@@ -111,9 +111,22 @@ pub fn conclude(flow: &Flow, results: &[CheckResult]) -> Verdict {
     } else {
         Verdict::Complete
     };
-    let judged = flow
-        .checks()
-        .iter()
-        .filter_map(|spec| results.iter().find(|result| result.kind == spec.kind).map(|result| judge(spec, result)));
-    judged.fold(floor, |heaviest, next| if next.weight() > heaviest.weight() { next } else { heaviest })
+    judged(flow, results).fold(floor, |heaviest, next| if next.weight() > heaviest.weight() { next } else { heaviest })
+}
+
+/// True if what is settled decides: somebody failed or must try again, and no check that is pending is
+/// worth waiting for.
+#[must_use]
+pub fn is_decided(flow: &Flow, results: &[CheckResult]) -> bool {
+    let settled = results.iter().filter(|result| result.finding.status != CheckStatus::Pending);
+    judged(flow, settled).any(|verdict| matches!(verdict, Verdict::Retry(_) | Verdict::Fail(_)))
+}
+
+fn judged<'a>(
+    flow: &'a Flow,
+    results: impl IntoIterator<Item = &'a CheckResult, IntoIter: Clone>,
+) -> impl Iterator<Item = Verdict> {
+    let results = results.into_iter();
+    let of = move |spec: &'a CheckSpec| results.clone().find(|result| result.kind == spec.kind);
+    flow.checks().iter().filter_map(move |spec| of(spec).map(|result| judge(spec, result)))
 }

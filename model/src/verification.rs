@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::check::{CheckResult, LastError};
 use crate::flow::StepKind;
 use crate::id::{SessionId, TemplateId, VerificationId};
+use crate::link::Link;
 use crate::media::Media;
 use crate::review::Decision;
 use crate::session::{Session, Status};
@@ -152,19 +153,10 @@ pub struct DetailShape<'a> {
     media: Vec<Value>,
 }
 
-/// A link to a picture that works for a while.
-#[derive(Debug, Clone)]
-pub struct MediaLink {
-    /// The address.
-    pub url: String,
-    /// When it stops working.
-    pub expires_at: Timestamp,
-}
-
 impl<'a> DetailShape<'a> {
     /// The verification of `session` as it was at `moment`; `link` makes the links of its pictures.
     #[must_use]
-    pub fn new(session: &'a Session, moment: &'a Moment, link: impl Fn(&Media) -> MediaLink) -> Self {
+    pub fn new(session: &'a Session, moment: &'a Moment, link: impl Fn(&Media) -> Link) -> Self {
         let media = session.personal.iter().flat_map(|personal| &personal.media);
         Self {
             list: ListShape::new(session, moment),
@@ -175,7 +167,7 @@ impl<'a> DetailShape<'a> {
     }
 }
 
-fn media_json(media: &Media, link: &MediaLink) -> Value {
+pub(crate) fn media_json(media: &Media, link: &Link) -> Value {
     json!({
         "id": media.id, "kind": media.kind, "content_type": Media::CONTENT_TYPE, "size": media.size,
         "sha256": media.sha256, "url": link.url, "url_expires_at": link.expires_at,
@@ -191,7 +183,7 @@ fn check_json(result: &CheckResult) -> Value {
 }
 
 /// The resolved fields; before a run of checks has resolved any, what the person typed.
-fn fields_json(session: &Session) -> Value {
+pub(crate) fn fields_json(session: &Session) -> Value {
     let Some(personal) = &session.personal else { return json!({}) };
     if !personal.fields.is_empty() {
         return personal.fields.iter().map(|(name, field)| (name.clone(), field.to_json())).collect();

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckStatus, Finding};
-use vetd_model::decide::{CanceledBy, CheckFinding, Command, Transition, decide};
+use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
 use vetd_model::event::{self, Event};
 use vetd_model::field::Fields;
 use vetd_model::flow::{DocumentKind, Flow};
@@ -22,7 +22,7 @@ use vetd_model::scaffold;
 use vetd_model::secret::SessionSecret;
 use vetd_model::submission::Submission;
 use vetd_model::test_outcome::TestOutcome;
-use vetd_model::{MediaId, Mode, Realm, Session, SessionId, Status, Timestamp, WorkspaceId};
+use vetd_model::{CheckId, MediaId, Mode, Realm, Session, SessionId, State, Status, Timestamp, WorkspaceId};
 
 const BORN: Timestamp = Timestamp::from_millis(1_763_800_000_123);
 const TTL: u32 = 600;
@@ -35,7 +35,18 @@ enum Ask {
     Submit(Submission),
     SubmitNext,
     Cancel(CanceledBy),
-    Finish { run_offset: i8, statuses: [CheckStatus; 2] },
+    Finish {
+        run_offset: i8,
+        statuses: [CheckStatus; 2],
+    },
+    /// By the provider that is asked last, or by one that nobody asked.
+    Accept {
+        is_asked: bool,
+    },
+    Answer {
+        is_asked: bool,
+        status: CheckStatus,
+    },
     Ring,
     Resume,
     Lapse,
@@ -64,10 +75,19 @@ fn flows() -> impl Strategy<Value = Arc<Flow>> {
     );
     let policy =
         (prop::sample::select(vec!["fail", "review", "retry"]), prop::sample::select(vec!["fail", "review", "retry"]));
-    (steps.prop_shuffle(), policy.clone(), policy, 1..4u32).prop_map(|(steps, first, second, attempts)| {
+    let policies = (policy.clone(), policy.clone(), prop::option::of(policy), any::<bool>());
+    (steps.prop_shuffle(), policies, 1..4u32).prop_map(|(steps, (first, second, handed, both), attempts)| {
         let check =
             |kind: &str, (fail, review): (&str, &str)| json!({ "type": kind, "on_fail": fail, "on_review": review });
-        let checks: Vec<Value> = vec![check("data_completeness", first), check("age", second)];
+        let mut checks: Vec<Value> = vec![check("data_completeness", first), check("age", second)];
+        if let Some(policy) = handed {
+            let mut provider = check("provider", policy);
+            provider["provider"] = json!("acme");
+            checks.push(provider);
+            if both {
+                checks[1]["provider"] = json!("acme");
+            }
+        }
         let config = json!({ "steps": steps, "checks": checks, "max_attempts": attempts, "ttl_seconds": TTL });
         Arc::new(Flow::parse(&config, "flow_config").unwrap())
     })
@@ -98,6 +118,9 @@ fn asks() -> impl Strategy<Value = Ask> {
         2 => submissions().prop_map(Ask::Submit),
         8 => Just(Ask::SubmitNext),
         1 => prop::sample::select(vec![CanceledBy::Person, CanceledBy::Tenant]).prop_map(Ask::Cancel),
+        1 => any::<bool>().prop_map(|is_asked| Ask::Accept { is_asked }),
+        3 => (prop::bool::weighted(0.8), status.clone())
+            .prop_map(|(is_asked, status)| Ask::Answer { is_asked, status }),
         6 => (prop::sample::select(vec![0i8, 0, 0, -1, 1]), [status.clone(), status])
             .prop_map(|(run_offset, statuses)| Ask::Finish { run_offset, statuses }),
         2 => Just(Ask::Ring),
@@ -165,6 +188,11 @@ fn command(ask: &Ask, session: &Session, at: Timestamp) -> Command {
             review: NewReview { decision: *decision, reason: Some("ANNA looks right".to_owned()) },
             reviewer: "key_1".to_owned(),
         },
+        Ask::Accept { is_asked } => Command::AcceptCall { check: call(session, *is_asked) },
+        Ask::Answer { is_asked, status } => Command::AnswerCall {
+            check: call(session, *is_asked),
+            finding: Finding { status: *status, ..Finding::pending() },
+        },
         Ask::Finish { run_offset, statuses } => {
             let finding = |(kind, status): (CheckKind, &CheckStatus)| CheckFinding {
                 kind,
@@ -178,6 +206,14 @@ fn command(ask: &Ask, session: &Session, at: Timestamp) -> Command {
                 fields: Fields::new(),
             }
         }
+    }
+}
+
+/// The check that a provider is asked for.
+fn call(session: &Session, is_asked: bool) -> CheckId {
+    match &session.state {
+        State::Awaiting { calls, .. } if is_asked => calls.last().unwrap().check,
+        _ => session.checks.first().map_or(CheckId::from_bytes([1; 16]), |result| result.id),
     }
 }
 
@@ -256,8 +292,41 @@ proptest! {
                 let due = at >= before.expires_at || matches!(command, Command::Lapse);
                 assert!(due || before.test_outcome == Some(TestOutcome::Expired), "nothing expires before its time");
             }
-            if !transition.next.status().is_terminal() && !matches!(transition.next.state, vetd_model::State::Checking { .. }) {
+            if !transition.next.status().is_terminal() && !transition.next.state.is_checked() {
                 assert!(at < transition.next.expires_at, "nothing but a run of checks outlives the deadline");
+            }
+        });
+    }
+
+    #[test]
+    fn each_call_is_answered_once_and_whoever_promised_is_not_asked_again(history in histories()) {
+        let mut answered = std::collections::BTreeSet::new();
+        play(&history, |before, _, command, transition| {
+            let asked: Vec<CheckId> = transition.effects.iter().filter_map(|effect| match effect {
+                Effect::AskProvider { check } => Some(*check),
+                _ => None,
+            }).collect();
+            match command {
+                Command::AnswerCall { check, .. } if transition.changed && transition.refused.is_none() => {
+                    assert!(matches!(&before.state, State::Awaiting { calls, .. } if calls.iter().any(|call| call.check == *check)));
+                    assert!(answered.insert(*check), "answered twice");
+                }
+                Command::FinishChecks { .. } => {}
+                _ => assert!(asked.is_empty(), "only what our own checks leave open is asked: {command:?}"),
+            }
+            if let State::Awaiting { calls, .. } = &transition.next.state {
+                assert!(!calls.is_empty(), "nobody is waited for");
+                assert!(before.test_outcome.is_none());
+                let to_ask = pending_effects(&transition.next).len();
+                assert_eq!(to_ask, calls.iter().filter(|call| !call.accepted).count());
+                let pending = |check: CheckId| {
+                    let result = transition.next.checks.iter().find(|result| result.id == check);
+                    result.is_some_and(|result| result.finding.status == CheckStatus::Pending)
+                };
+                assert!(calls.iter().all(|call| pending(call.check)), "an answer that is awaited is pending");
+            } else if transition.next.status().is_terminal() && !before.status().is_terminal() {
+                let to_ask = pending_effects(&transition.next);
+                assert!(to_ask.is_empty(), "an ended session asks nobody");
             }
         });
     }

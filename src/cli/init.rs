@@ -94,9 +94,12 @@ async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, F
         shards: 1,
         resident_limit: 1,
         check_threads: 1,
+        public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),
+        chip_trust: Arc::default(),
+        watchlist_max_age: settings.watchlist_max_age.duration(),
         on_fatal: None,
     };
     let clock = Arc::new(SystemClock::shifted(settings.clock_offset));

@@ -18,6 +18,7 @@ mod restore;
 mod server;
 mod session;
 mod template;
+mod watchlist;
 mod workspace;
 
 pub use reference::page as reference_page;
@@ -103,6 +104,8 @@ enum Command {
     Template(template::TemplateArgs),
     /// Sessions: list, show, cancel, watch
     Session(session::SessionArgs),
+    /// The lists that people are looked for on: import, list, remove
+    Watchlist(watchlist::WatchlistArgs),
     /// What people and the system did with a person's data
     AuditLog(audit_log::AuditLogArgs),
     /// Show that what was redacted can no longer be read
@@ -129,6 +132,7 @@ impl Command {
             Self::Key(args) => args.server.json,
             Self::Template(args) => args.server.json,
             Self::Session(args) => args.server.json,
+            Self::Watchlist(args) => args.server.json,
             Self::AuditLog(args) => args.server.json,
             Self::Erasure(args) => args.server.json,
         }
@@ -148,6 +152,7 @@ impl Command {
             Self::Key(args) => key::run(args).await,
             Self::Template(args) => template::run(args).await,
             Self::Session(args) => session::run(args).await,
+            Self::Watchlist(args) => watchlist::run(args).await,
             Self::AuditLog(args) => audit_log::run(args).await,
             Self::Erasure(args) => erasure::run(args).await,
             Self::Completions(args) => completions::run(&args),

@@ -140,6 +140,12 @@ settings! {
         /// Addresses that webhooks may go to though they are not public, in both modes: ranges and single addresses, such as 10.0.0.0/8,192.168.1.20.
         webhook_allow: Ranges = text("RANGES").otherwise("public addresses alone");
     }
+    "Checks" {
+        /// The certificates that the chips of documents are trusted by (CSCA), and their revocation lists: a file, or a folder of them, in DER or PEM; read at the start.
+        chip_trust: Option<PathBuf> = text("PATH").otherwise("none, so that no chip is authentic");
+        /// How old a list that people are looked for on may be before results and `vetd watchlist list` call it stale.
+        watchlist_max_age: Days = number("DAYS", 1..=3650).default("30");
+    }
     "Disk, memory and processors" {
         /// How long events can be read: listed, streamed and delivered; older ones are deleted.
         event_retention: Days = number("DAYS", 1..=3650).default("30");

@@ -178,6 +178,7 @@ pub(super) fn absent(prefix: &str) -> Refusal {
         "key" => Refusal::new(ErrorCode::NotFound, "There is no such API key in this mode."),
         "evt" => Refusal::new(ErrorCode::NotFound, "There is no such event in this mode, or it is no longer kept."),
         "med" => Refusal::new(ErrorCode::NotFound, "There is no such picture, or it was erased."),
+        "watchlist" => Refusal::new(ErrorCode::NotFound, "There is no such list."),
         "we" => Refusal::new(ErrorCode::NotFound, "There is no such webhook endpoint in this mode."),
         _ => Refusal::new(ErrorCode::NotFound, "There is no such object in this mode."),
     }

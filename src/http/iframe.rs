@@ -7,7 +7,7 @@ use axum::extract::State as Extract;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vetd_actors::{Ask, EngineError, Reply};
-use vetd_model::check::LastError;
+use vetd_model::check::{CheckStatus, LastError};
 use vetd_model::decide::CanceledBy;
 use vetd_model::flow::{Step, StepKind};
 use vetd_model::{Refusal, Session, SessionId, State, Status, Timestamp};
@@ -54,7 +54,7 @@ pub(super) async fn readable(front: &Front, person: Person) -> Result<Arc<Sessio
     let is_readable = match session.state.ended_at() {
         Some(end) => now < end.after(AFTERGLOW),
         // Checks that run past the deadline outlive every token; the person waits for them.
-        None => !person.token_ended(now) || matches!(session.state, State::Checking { .. }),
+        None => !person.token_ended(now) || session.state.is_checked(),
     };
     if is_readable { Ok(session) } else { Err(token::ended().into()) }
 }
@@ -212,8 +212,13 @@ struct Progress {
 impl<'a> IframePage<'a> {
     /// As it is at `now`, with so many checks of its run done.
     pub(super) fn of(session: &'a Session, parents: &'a Parents, now: Timestamp, done: usize) -> Self {
-        let total = session.flow.checks().len();
-        let progress = matches!(session.state, State::Checking { .. }).then_some(Progress { done, total });
+        let settled = session.checks.iter().filter(|result| result.finding.status != CheckStatus::Pending);
+        let done = match session.state {
+            State::Checking { .. } => Some(done),
+            State::Awaiting { .. } => Some(settled.count()),
+            _ => None,
+        };
+        let progress = done.map(|done| Progress { done, total: session.flow.checks().len() });
         Self { session: IframeView::of(session), progress, parents, server_time: now }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use vetd_actors::Reply;
 use vetd_model::Session;
 use vetd_model::id::kind;
+use vetd_model::link::Target;
 use vetd_model::media::{Media, MediaKind};
 
 use super::auth::{self, Person};
@@ -131,13 +132,9 @@ pub(super) fn shown(media: &Media) -> Value {
 }
 
 /// `GET /media/{id}?exp=&sig=`: the picture, for as long as the link and the record last.
-pub(super) async fn show(State(front): State<Shared>, PathId(id): PathId<kind::Media>, mut params: Params) -> Answer {
-    let expires =
-        params.take("exp", |text| text.parse::<u64>().map_err(|_| "must be a time in unix seconds".to_owned()));
-    let signature = params.take("sig", |text| Ok(text.to_owned()));
-    params.finish()?;
-    let (expires, signature) = (expires.unwrap_or_default(), signature.unwrap_or_default());
-    let opened = front.links.open(id, expires, &signature, front.engine.now())?;
+pub(super) async fn show(State(front): State<Shared>, PathId(id): PathId<kind::Media>, params: Params) -> Answer {
+    let (expires, signature) = params.signature()?;
+    let opened = front.engine.links().open(Target::Picture(id), expires, &signature, front.engine.now())?;
     front.engine.may_serve(opened.realm).map_err(auth::rejected)?;
     let picture = front.engine.picture(opened.realm, opened.session, id).await?.ok_or_else(|| absent("med"))?;
     let mut response = Response::new(Body::from(picture.jpeg.to_vec()));

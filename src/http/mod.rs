@@ -8,6 +8,7 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod body;
+mod chips;
 mod error;
 mod event_stream;
 mod events;
@@ -19,7 +20,6 @@ mod health;
 mod iframe;
 mod json;
 mod limits;
-mod links;
 mod listing;
 mod media;
 mod metrics;
@@ -29,6 +29,7 @@ mod operator;
 mod page;
 mod parts;
 mod paths;
+mod providers;
 mod query;
 mod reply;
 mod routes;
@@ -55,7 +56,6 @@ use vetd_actors::Engine;
 use vetd_model::{Realm, SessionId};
 
 use limits::Limits;
-use links::Links;
 use streams::Streams;
 use token::Tokens;
 use web::{Resumes, Site};
@@ -65,6 +65,7 @@ use crate::telemetry::HttpMeters;
 pub use limits::RateLimits;
 pub use openapi::openapi;
 pub use operator::Facts;
+pub(crate) use operator::watchlist_to_json;
 pub use routes::{Routers, router, routers};
 
 /// How the front door behaves.
@@ -134,7 +135,6 @@ struct Front {
     engine: Engine,
     settings: HttpSettings,
     tokens: Tokens,
-    links: Links,
     resumes: Resumes,
     permits: Arc<Semaphore>,
     /// Caps how many pictures are in memory at once.

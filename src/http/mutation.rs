@@ -17,7 +17,7 @@ use super::error::{Answer, Problem};
 use super::frame::Permit;
 use super::query::Params;
 use super::{Front, Shared};
-use super::{iframe, reply, sessions, verifications};
+use super::{chips, iframe, reply, sessions, verifications};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The largest file that is sent, in bytes.
@@ -165,6 +165,7 @@ impl Upload {
 fn redacted(front: &Front, caller: &Caller, path: &str, session: &Session) -> Reply {
     match caller {
         Caller::Person(_) => iframe::current(session),
+        Caller::Tenant(_) if path.ends_with("/chip") => chips::taken(session),
         Caller::Tenant(_) if path.starts_with("/v1/verifications/") => verifications::current(front, session),
         Caller::Tenant(_) => sessions::current(session),
     }

@@ -91,6 +91,18 @@ impl Params {
         taken
     }
 
+    /// Takes what a signed link ends in, and nothing else: its end in unix seconds and its signature.
+    ///
+    /// # Errors
+    /// `validation_error`.
+    pub(super) fn signature(mut self) -> Result<(u64, String), Refusal> {
+        let message = "must be a time in unix seconds";
+        let expires = self.take("exp", |text| text.parse::<u64>().map_err(|_| message.to_owned()));
+        let signature = self.take("sig", |text| Ok(text.to_owned()));
+        self.finish()?;
+        Ok((expires.unwrap_or_default(), signature.unwrap_or_default()))
+    }
+
     /// Takes `limit`, 1 to 100.
     pub(super) fn limit(&mut self) -> usize {
         let read = |text: &str| {

@@ -11,15 +11,14 @@ use vetd_model::ErrorCode;
 
 use super::error::Problem;
 use super::limits::Limits;
-use super::links::Links;
 use super::streams::Streams;
 use super::token::Tokens;
 use super::web::{Resumes, Site};
 use super::{Demo, Facts, Front, HttpSettings, Shared};
 use super::{
-    api_keys, audit_log, auth, event_stream, events, frame, handoff, health, iframe, media, metrics, openapi, operator,
-    session_stream, sessions, specimens, templates, test_mode, verifications, web, webhook_deliveries,
-    webhook_endpoints, workspace,
+    api_keys, audit_log, auth, chips, event_stream, events, frame, handoff, health, iframe, media, metrics, openapi,
+    operator, providers, session_stream, sessions, specimens, templates, test_mode, verifications, web,
+    webhook_deliveries, webhook_endpoints, workspace,
 };
 
 /// The most pictures that are taken in at a time; the next one waits. One is at most 16 MiB, so they
@@ -50,7 +49,6 @@ pub fn routers(engine: Engine, settings: HttpSettings, facts: Facts) -> Routers 
 
 fn front(engine: Engine, settings: HttpSettings) -> Shared {
     let tokens = Tokens::new(&*engine.derived_key("sdk token"));
-    let links = Links::new(&*engine.derived_key("media links"));
     let resumes = Resumes::new(&*engine.derived_key("page addresses"));
     let permits = Arc::new(Semaphore::new(settings.max_in_flight));
     let files = Arc::new(Semaphore::new(FILES_AT_ONCE));
@@ -62,7 +60,6 @@ fn front(engine: Engine, settings: HttpSettings) -> Shared {
         engine,
         settings,
         tokens,
-        links,
         resumes,
         permits,
         files,
@@ -115,6 +112,7 @@ fn tenants() -> Router<Shared> {
         .route("/v1/sessions/{id}", get(sessions::get))
         .route("/v1/sessions/{id}/cancel", post(sessions::cancel))
         .route("/v1/sessions/{id}/token", post(sessions::token))
+        .route("/v1/sessions/{id}/chip", post(chips::take_in))
         .route("/v1/verifications", get(verifications::list))
         .route("/v1/verifications/{id}", get(verifications::get))
         .route("/v1/verifications/{id}/cancel", post(verifications::cancel))
@@ -143,6 +141,9 @@ fn tenants() -> Router<Shared> {
         .route("/v1/webhook_deliveries", get(webhook_deliveries::list))
         .route("/v1/webhook_deliveries/{id}", get(webhook_deliveries::get))
         .route("/v1/webhook_deliveries/{id}/redeliver", post(webhook_deliveries::redeliver))
+        .route("/v1/providers", post(providers::create).get(providers::list))
+        .route("/v1/providers/{id}", get(providers::get).patch(providers::patch).delete(providers::delete))
+        .route("/v1/providers/{id}/rotate_secret", post(providers::rotate_secret))
         .route("/v1/api_keys", post(api_keys::create).get(api_keys::list))
         .route("/v1/api_keys/{id}", get(api_keys::get))
         .route("/v1/api_keys/{id}/revoke", post(api_keys::revoke))
@@ -169,7 +170,10 @@ fn people() -> Router<Shared> {
 
 /// For whoever holds a signed link.
 fn linked() -> Router<Shared> {
-    Router::new().route("/media/{id}", get(media::show)).route("/iframe", get(web::open))
+    Router::new()
+        .route("/media/{id}", get(media::show))
+        .route("/callbacks/{id}", post(providers::answer))
+        .route("/iframe", get(web::open))
 }
 
 /// For every browser.

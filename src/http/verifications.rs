@@ -5,6 +5,7 @@ use vetd_actors::{Ask, EngineError, Reply};
 use vetd_model::audit_log::Actor;
 use vetd_model::decide::CanceledBy;
 use vetd_model::id::{Id, kind};
+use vetd_model::link::Target;
 use vetd_model::media::Media;
 use vetd_model::review::NewReview;
 use vetd_model::verification::{DetailShape, ListShape, Moment};
@@ -65,7 +66,7 @@ pub(super) async fn get(
 /// The verification as it stands, with links to its pictures that work for a while.
 pub(super) fn current(front: &Front, session: &Session) -> Reply {
     let (moment, now) = (Moment::of(session), front.engine.now());
-    let link = |media: &Media| front.links.link(&front.settings.public_url, session, media, now);
+    let link = |media: &Media| front.engine.links().link(session, Target::Picture(media.id), now);
     Reply::json(200, &DetailShape::new(session, &moment, link))
 }
 

@@ -1,5 +1,6 @@
 //! `vetd serve`: from settings to a running server, and to an orderly end.
 
+mod chip_trust;
 mod door;
 pub mod first_start;
 mod patience;
@@ -154,9 +155,12 @@ async fn start(
         shards: cores * 4,
         resident_limit: settings.resident,
         check_threads: settings.check_threads.unwrap_or(cores),
+        public_url: settings.public_url(listening),
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),
         keep_audit_log: settings.audit_retention.duration(),
+        chip_trust: Arc::new(chip_trust::read(settings)?),
+        watchlist_max_age: settings.watchlist_max_age.duration(),
         on_fatal: Some(Arc::new(store::end_the_process)),
     };
     let engine = Engine::start(store, store::pictures(settings)?, clock, config).await;

@@ -12,17 +12,19 @@ use vetd_model::audit_log::AuditEntry;
 use vetd_model::delivery::{Attempt, Delivery, Failing};
 use vetd_model::event::Event;
 use vetd_model::notice::{Logged, Notice};
+use vetd_model::provider::Provider;
 use vetd_model::secret::SessionSecret;
 use vetd_model::session::Personal;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
-use vetd_model::{AuditEntryId, EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
+use vetd_model::{AuditEntryId, EndpointId, EventId, ProviderId, Realm, Session, SessionId, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::backup::BackupError;
 use crate::disk::status::StatusEntry;
 use crate::query::{AuditQuery, DeliveryQuery, Page, SessionQuery};
+use crate::shelf::Shelf;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +162,20 @@ pub enum Write<'a> {
         realm: Realm,
         /// Which.
         id: EndpointId,
+    },
+    /// A provider of checks.
+    Provider {
+        /// The revision that was read.
+        revision: u64,
+        /// The provider afterwards.
+        provider: &'a Provider,
+    },
+    /// Removes a provider.
+    RemoveProvider {
+        /// Whose.
+        realm: Realm,
+        /// Which.
+        id: ProviderId,
     },
     /// A delivery, put or replaced.
     Delivery {
@@ -423,6 +439,9 @@ pub trait Store: Send + Sync + 'static {
     /// One endpoint.
     fn endpoint(&self, realm: Realm, id: EndpointId) -> Result<Option<Stored<Endpoint>>, StoreError>;
 
+    /// The providers of a realm, newest first.
+    fn providers(&self, realm: Realm) -> Result<Vec<Stored<Provider>>, StoreError>;
+
     /// How far an endpoint's events are taken care of.
     fn mark(&self, endpoint: EndpointId) -> Result<Mark, StoreError>;
 
@@ -474,6 +493,9 @@ pub trait Store: Send + Sync + 'static {
     /// Why it could not be taken to its end; what was handed over until then is worth nothing,
     /// and says so at its end if somebody still takes it.
     fn backup(&self, at: Timestamp, to: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError>;
+
+    /// Where files stand that the operator has imported.
+    fn shelf(&self) -> &Shelf;
 
     /// Whether a write would be accepted now.
     fn health(&self) -> Result<(), StoreError>;

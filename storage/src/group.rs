@@ -11,7 +11,7 @@ use crate::codec::split_revisioned;
 use crate::disk::{answer, session, webhook};
 use crate::keys::{self, Key};
 use crate::prepare::{Op, Prepared};
-use crate::table::{Change, Changes, PIECE, unavailable};
+use crate::table::{Change, Changes, cut, unavailable};
 use crate::time_limits::{answer_days, answer_is_old};
 
 /// The most deliveries that one commit removes with their endpoint; the sweep finds the rest.
@@ -185,18 +185,15 @@ impl Group {
     /// the first piece as the group leaves it so far.
     fn put_record(&mut self, key: Key, value: &[u8], before: Option<IVec>) -> Result<(), StoreError> {
         let pieces_before = pieces(before.as_ref());
-        let (first, rest) = value.split_at(value.len().min(PIECE));
+        let (head, rest) = cut(value);
         let mut pieces = 0;
-        for (number, piece) in (1..=u8::MAX).zip(rest.chunks(PIECE)) {
+        for (number, piece) in rest {
             self.put(keys::continuation(&key, number), IVec::from(piece))?;
             pieces = number;
         }
         for number in pieces.saturating_add(1)..=pieces_before {
             self.remove(keys::continuation(&key, number))?;
         }
-        let mut head = Vec::with_capacity(first.len() + 1);
-        head.extend_from_slice(first);
-        head.push(pieces);
         self.replace(key, before, IVec::from(head));
         Ok(())
     }

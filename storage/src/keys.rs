@@ -19,6 +19,7 @@
 //! | `a` | hash of an API key | the API key |
 //! | `u` | hash of an API key | when the API key was last used |
 //! | `w` | realm, endpoint | an endpoint |
+//! | `j` | realm, provider | a provider of checks |
 //! | `c` | endpoint | its cursor |
 //! | `d` | endpoint, position | a delivery that is pending, once it is on record |
 //! | `y` | endpoint, position | a delivery that is settled |
@@ -34,7 +35,7 @@
 use sled::IVec;
 use vetd_model::flow::FlowDigest;
 use vetd_model::workspace::KeyHash;
-use vetd_model::{AuditEntryId, EndpointId, EventId, Realm, SessionId, TemplateId, WorkspaceId};
+use vetd_model::{AuditEntryId, EndpointId, EventId, ProviderId, Realm, SessionId, TemplateId, WorkspaceId};
 
 use crate::api::IdempotencySlot;
 
@@ -57,6 +58,7 @@ pub(crate) const WORKSPACE: u8 = b'n';
 pub(crate) const API_KEY: u8 = b'a';
 pub(crate) const KEY_USE: u8 = b'u';
 pub(crate) const ENDPOINT: u8 = b'w';
+pub(crate) const PROVIDER: u8 = b'j';
 pub(crate) const CURSOR: u8 = b'c';
 pub(crate) const DELIVERY: u8 = b'd';
 pub(crate) const SETTLED: u8 = b'y';
@@ -188,6 +190,14 @@ pub(crate) fn endpoints(realm: Realm) -> Key {
     key(ENDPOINT, &[&realm.bytes()])
 }
 
+pub(crate) fn provider(realm: Realm, id: ProviderId) -> Key {
+    key(PROVIDER, &[&realm.bytes(), id.bytes()])
+}
+
+pub(crate) fn providers(realm: Realm) -> Key {
+    key(PROVIDER, &[&realm.bytes()])
+}
+
 pub(crate) fn cursor(id: EndpointId) -> Key {
     key(CURSOR, &[id.bytes()])
 }
@@ -274,6 +284,7 @@ pub(crate) fn in_words(key: &[u8]) -> String {
         Some(&API_KEY) => "api key",
         Some(&KEY_USE) => "last use of an api key",
         Some(&ENDPOINT) => "webhook endpoint",
+        Some(&PROVIDER) => "provider",
         Some(&CURSOR) => "webhook cursor",
         Some(&DELIVERY | &SETTLED) => "delivery",
         Some(&ATTEMPT) => "attempt of a delivery",

@@ -22,6 +22,7 @@ use crate::keys;
 use crate::meters::Meters;
 use crate::recent::Recent;
 use crate::shared::{FatalHook, Shared, SpaceProbe, WriteFault};
+use crate::shelf::Shelf;
 use crate::slots::{KEY_FILE, SlotFile, is_in_use};
 use crate::store::SledStore;
 use crate::table::Table;
@@ -205,6 +206,7 @@ pub(crate) fn open(options: StoreOptions) -> Result<Arc<SledStore>, OpenError> {
     let filed_days = FiledDays::new(filed_days(&tree)?);
     let shared = Arc::new(Shared {
         folder: dir.clone(),
+        shelf: Shelf::new(dir.clone(), options.reserve_bytes),
         cache_bytes: options.cache_bytes,
         reserve_bytes: options.reserve_bytes,
         list_steps: options.list_steps,

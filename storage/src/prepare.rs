@@ -13,7 +13,7 @@ use vetd_model::{EndpointId, EventId, Realm, Session, Timestamp};
 use crate::api::{Commit, Handle, IdempotencyRecord, IdempotencySlot, OnRecord, SessionWrite, StoreError, Write};
 use crate::codec::RECORD_LIMIT;
 use crate::disk::status::StatusEntry;
-use crate::disk::{answer, audit_log, delivery, event, flow, session, template, tenant, webhook};
+use crate::disk::{answer, audit_log, delivery, event, flow, provider, session, template, tenant, webhook};
 use crate::keys::{self, Key};
 use crate::shared::Shared;
 use crate::table::PIECE;
@@ -209,6 +209,15 @@ impl Builder<'_> {
                 self.ops.push(Op::RemoveRecord { key: keys::endpoint(*realm, *id) });
                 self.remove(keys::cursor(*id));
                 self.ops.push(Op::RemoveDeliveries { endpoint: *id });
+                Ok(())
+            }
+            Write::Provider { revision, provider } => {
+                let value = provider::encode(provider, revision + 1, self.shared.keyring.endpoint_seal())?;
+                self.record(keys::provider(provider.realm, provider.id), *revision, value);
+                Ok(())
+            }
+            Write::RemoveProvider { realm, id } => {
+                self.ops.push(Op::RemoveRecord { key: keys::provider(*realm, *id) });
                 Ok(())
             }
             Write::Delivery { was, delivery } => self.delivery(*was, delivery),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sled::IVec;
 use vetd_model::flow::{Flow, FlowDigest};
+use vetd_model::provider::Provider;
 use vetd_model::secret::SessionSecret;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, KeyHash, RealmSettings, Workspace};
-use vetd_model::{EndpointId, EventId, Realm, Session, SessionId, TemplateId, Timestamp, WorkspaceId};
+use vetd_model::{EndpointId, EventId, ProviderId, Realm, Session, SessionId, TemplateId, Timestamp, WorkspaceId};
 
 use crate::api::{
     Answer, EventPage, Handle, IdempotencySlot, LiveSession, PositionedEvent, StoreError, Stored, StoredAnswer,
@@ -18,7 +19,7 @@ use crate::codec::Damaged;
 use crate::disk::answer::{AnswerV1, owner_seal, place};
 use crate::disk::session::SessionRecord;
 use crate::disk::status::{LIVE, StatusEntry};
-use crate::disk::{answer, event, flow, personal, template, tenant, webhook};
+use crate::disk::{answer, event, flow, personal, provider, template, tenant, webhook};
 use crate::keys;
 use crate::shared::Shared;
 use crate::slots::{Slot, WRAPPED};
@@ -329,5 +330,15 @@ impl Shared {
         self.one(&keys::endpoint(realm, id), |bytes| {
             Ok(webhook::decode_endpoint(realm, id, bytes, self.keyring.endpoint_seal())?)
         })
+    }
+
+    /// The providers of a realm, newest first.
+    pub(crate) fn providers(&self, realm: Realm) -> Result<Vec<Stored<Provider>>, StoreError> {
+        let mut providers = self.all(&keys::providers(realm), |key, bytes| {
+            let id = ProviderId::from_bytes(keys::last_id(key).ok_or(Damaged)?);
+            Ok(provider::decode(realm, id, bytes, self.keyring.endpoint_seal())?)
+        })?;
+        providers.reverse();
+        Ok(providers)
     }
 }

@@ -12,6 +12,7 @@ use crate::flows::Flows;
 use crate::keyring::Keyring;
 use crate::meters::Meters;
 use crate::recent::Recent;
+use crate::shelf::Shelf;
 use crate::slots::SlotFile;
 use crate::table::Table;
 use crate::time_limits::FiledDays;
@@ -38,6 +39,7 @@ pub type WriteFault = Arc<dyn Fn(WriteStage) -> io::Result<()> + Send + Sync>;
 /// An open store.
 pub(crate) struct Shared {
     pub folder: PathBuf,
+    pub shelf: Shelf,
     pub cache_bytes: u64,
     pub reserve_bytes: u64,
     pub list_steps: usize,

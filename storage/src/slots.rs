@@ -101,6 +101,16 @@ impl SlotFile {
         self.file.sync_data()
     }
 
+    /// Puts another wrapping of the same secret into a slot; [`Self::sync`] makes it durable.
+    pub(crate) fn replace(&self, slot: u32, secret: &[u8]) -> io::Result<()> {
+        let secret = secret.get(..WRAPPED).ok_or(io::ErrorKind::InvalidInput)?;
+        self.file.write_all_at(secret, u64::from(slot) * SLOT as u64 + OFFSET as u64)
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
     /// What the slot holds.
     pub(crate) fn read(&self, slot: u32) -> io::Result<Slot> {
         if slot == 0 || u64::from(slot) >= self.capacity.load(Ordering::Acquire) {

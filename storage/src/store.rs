@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::Instrument;
 use vetd_model::audit_log::AuditEntry;
 use vetd_model::delivery::{Attempt, Delivery};
+use vetd_model::provider::Provider;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::webhook::Endpoint;
 use vetd_model::workspace::{ApiKey, Workspace};
@@ -32,6 +33,7 @@ use crate::open::{OpenError, StoreOptions, open};
 use crate::prepare::{Prepared, prepare};
 use crate::query::{AuditQuery, DeliveryQuery, Page, SessionQuery};
 use crate::shared::Shared;
+use crate::shelf::Shelf;
 use crate::sweep::{Age, Sweep};
 use crate::writer::Request;
 
@@ -196,6 +198,10 @@ impl Store for SledStore {
         self.shared.endpoint(realm, id)
     }
 
+    fn providers(&self, realm: Realm) -> Result<Vec<Stored<Provider>>, StoreError> {
+        self.shared.providers(realm)
+    }
+
     fn mark(&self, endpoint: EndpointId) -> Result<Mark, StoreError> {
         self.shared.mark(endpoint)
     }
@@ -270,6 +276,10 @@ impl Store for SledStore {
 
     fn backup(&self, at: Timestamp, to: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError> {
         self.shared.backup(at, to)
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
     }
 
     fn health(&self) -> Result<(), StoreError> {

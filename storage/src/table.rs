@@ -233,6 +233,18 @@ pub(crate) fn scan(table: &Table, prefix: &[u8], mut each: impl FnMut(&IVec, &IV
     }
 }
 
+/// A record as it is written: its first piece, which ends in how many follow, and those with their
+/// numbers.
+pub(crate) fn cut(value: &[u8]) -> (Vec<u8>, impl Iterator<Item = (u8, &[u8])>) {
+    let (first, rest) = value.split_at(value.len().min(PIECE));
+    let pieces = rest.chunks(PIECE);
+    let mut head = Vec::with_capacity(first.len() + 1);
+    head.extend_from_slice(first);
+    // The largest record has far fewer pieces than a byte can count.
+    head.push(u8::try_from(pieces.len()).unwrap_or(u8::MAX));
+    (head, (1..=u8::MAX).zip(pieces))
+}
+
 /// What sled says of its disk.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn unavailable(error: sled::Error) -> StoreError {

@@ -39,6 +39,7 @@ pub const PUBLIC_URL: &str = "https://verify.example.com";
 pub const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// How long entries of the audit log do.
 pub const KEEP_AUDIT_LOG: Duration = Duration::from_secs(730 * 24 * 3_600);
+pub const WATCHLIST_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// A server under test.
 pub struct TestApp {
@@ -253,9 +254,12 @@ pub fn config() -> EngineConfig {
         shards: 2,
         resident_limit: 1_000,
         check_threads: 2,
+        public_url: PUBLIC_URL.to_owned(),
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,
         keep_audit_log: KEEP_AUDIT_LOG,
+        chip_trust: Arc::default(),
+        watchlist_max_age: WATCHLIST_MAX_AGE,
         on_fatal: None,
     }
 }

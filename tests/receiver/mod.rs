@@ -56,7 +56,7 @@ impl Delivery {
 
 /// An answer: its status, and a header.
 pub type Scripted = (u16, Option<(&'static str, String)>);
-type Script = Box<dyn Fn(&Value) -> Scripted + Send>;
+type Script = Box<dyn Fn(&Value) -> Response + Send>;
 
 pub struct Receiver {
     pub url: String,
@@ -76,7 +76,7 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (arrived, arrivals) = mpsc::unbounded_channel();
-        let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(Box::new(|_| (200, None))));
+        let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(Box::new(|_| StatusCode::OK.into_response())));
         let desk = Desk { arrived, script: Arc::clone(&script) };
         let router = Router::new().fallback(receive).with_state(desk);
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -85,7 +85,21 @@ impl Receiver {
 
     /// From here on it answers each event like this.
     pub fn answer(&self, script: impl Fn(&Value) -> Scripted + Send + 'static) {
-        *self.script.lock() = Box::new(script);
+        *self.script.lock() = Box::new(move |event| {
+            let (status, header) = script(event);
+            let mut response = StatusCode::from_u16(status).unwrap().into_response();
+            if let Some((name, value)) = header {
+                response.headers_mut().insert(name, HeaderValue::from_str(&value).unwrap());
+            }
+            response
+        });
+    }
+
+    /// From here on it answers like this, with a body.
+    pub fn say(&self, status: u16, body: impl Into<String>) {
+        let body = body.into();
+        let status = StatusCode::from_u16(status).unwrap();
+        *self.script.lock() = Box::new(move |_| (status, body.clone()).into_response());
     }
 
     /// The next attempt, which has to come.
@@ -132,12 +146,9 @@ impl Receiver {
 }
 
 async fn receive(State(desk): State<Desk>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let (status, header) = (desk.script.lock())(&serde_json::from_slice(&body).unwrap_or_default());
+    let response = (desk.script.lock())(&serde_json::from_slice(&body).unwrap_or_default());
+    let answered = response.status().as_u16();
     // The test may have ended.
-    let _ = desk.arrived.send(Delivery { method, path: uri.path().to_owned(), headers, body, answered: status });
-    let mut response = StatusCode::from_u16(status).unwrap().into_response();
-    if let Some((name, value)) = header {
-        response.headers_mut().insert(name, HeaderValue::from_str(&value).unwrap());
-    }
+    let _ = desk.arrived.send(Delivery { method, path: uri.path().to_owned(), headers, body, answered });
     response
 }

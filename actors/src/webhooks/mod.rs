@@ -8,7 +8,6 @@ mod lane_queue;
 #[cfg(test)]
 mod lane_queue_tests;
 mod sender;
-mod target;
 mod writing;
 
 use std::collections::HashMap;

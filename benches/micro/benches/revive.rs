@@ -53,9 +53,12 @@ async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions:
         shards: 1,
         resident_limit,
         check_threads: 1,
+        public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,
         keep_audit_log: Duration::MAX,
+        chip_trust: Arc::default(),
+        watchlist_max_age: Duration::MAX,
         on_fatal: None,
     };
     let pictures = MediaLocation::Folder { path: folder.join("media"), reserve_bytes: 0 };

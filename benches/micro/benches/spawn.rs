@@ -53,9 +53,12 @@ async fn start(folder: &std::path::Path) -> Engine {
         shards: 8,
         resident_limit: 10_000,
         check_threads: 1,
+        public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,
         keep_audit_log: Duration::MAX,
+        chip_trust: Arc::default(),
+        watchlist_max_age: Duration::MAX,
         on_fatal: None,
     };
     let pictures = MediaLocation::Folder { path: folder.join("media"), reserve_bytes: 0 };

@@ -39,6 +39,7 @@
 
 mod blank;
 mod canvas;
+pub mod chip;
 mod document;
 mod filters;
 mod homography;

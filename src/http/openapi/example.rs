@@ -37,6 +37,14 @@ pub(in crate::http) fn session_token() -> Value {
     json!({ "sdk_token": TOKEN, "iframe_url": iframe_url(), "expires_at": CREATED + 1800 })
 }
 
+pub(in crate::http) fn chip_upload() -> Value {
+    json!({ "sod": "dwAA", "dg1": "YQAA" })
+}
+
+pub(in crate::http) fn chip_taken() -> Value {
+    json!({ "object": "chip", "session_id": session()["id"], "data_groups": [1, 2], "status": "passed", "code": null })
+}
+
 pub(in crate::http) fn canceled_session() -> Value {
     with(session(), "status", "canceled")
 }
@@ -271,6 +279,34 @@ pub(in crate::http) fn recovered() -> Value {
         "object": "webhook_recovery", "endpoint": id("we"), "since": CREATED, "until": CREATED + 3_600,
         "deliveries": 12, "has_more": false,
     })
+}
+
+pub(in crate::http) fn provider_create() -> Value {
+    json!({ "name": "faces", "url": "https://faces.example.com/vetd", "timeout_seconds": 10, "receives": ["media"] })
+}
+
+pub(in crate::http) fn provider() -> Value {
+    json!({
+        "id": id("prv"), "object": "provider", "livemode": false, "name": "faces",
+        "url": "https://faces.example.com/vetd", "timeout_seconds": 10, "receives": ["media"], "created": CREATED,
+        "updated": CREATED,
+    })
+}
+
+pub(in crate::http) fn provider_created() -> Value {
+    with(provider(), "secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")
+}
+
+pub(in crate::http) fn provider_deleted() -> Value {
+    json!({ "id": id("prv"), "object": "provider", "deleted": true })
+}
+
+pub(in crate::http) fn provider_answer() -> Value {
+    json!({ "status": "failed", "code": "face_mismatch", "score": 0.07, "details": { "faces_found": 1 } })
+}
+
+pub(in crate::http) fn provider_answered() -> Value {
+    json!({ "object": "provider_answer", "id": id("chk"), "status": "failed" })
 }
 
 pub(in crate::http) fn endpoint_deleted() -> Value {

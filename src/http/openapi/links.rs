@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// Whose answer, its status, and where in it the identifier stands for the operations below a path.
-const LINKS: [(&str, &str, &str, &str); 9] = [
+const LINKS: [(&str, &str, &str, &str); 10] = [
     ("create_session", "201", "id", "/v1/sessions/{id}"),
     ("create_session", "201", "verification_id", "/v1/verifications/{id}"),
     ("create_session", "201", "id", "/v1/test/sessions/{id}"),
@@ -13,6 +13,7 @@ const LINKS: [(&str, &str, &str, &str); 9] = [
     ("publish_template", "200", "id", "/v1/templates/{id}/versions"),
     ("list_events", "200", "data/0/id", "/v1/events/{id}"),
     ("create_webhook_endpoint", "201", "id", "/v1/webhook_endpoints/{id}"),
+    ("create_provider", "201", "id", "/v1/providers/{id}"),
     ("test_webhook_endpoint", "200", "id", "/v1/webhook_deliveries/{id}"),
 ];
 

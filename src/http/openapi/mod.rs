@@ -17,14 +17,14 @@ use utoipa::OpenApi;
 pub(super) use serve::{Document, document, file, page};
 
 use super::{
-    api_keys, audit_log, event_stream, events, handoff, health, iframe, media, session_stream, sessions, specimens,
-    templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
+    api_keys, audit_log, chips, event_stream, events, handoff, health, iframe, media, providers, session_stream,
+    sessions, specimens, templates, test_mode, verifications, webhook_deliveries, webhook_endpoints, workspace,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token,
+        sessions::create, sessions::list, sessions::get, sessions::cancel, sessions::token, chips::take_in,
         verifications::list, verifications::get, verifications::cancel, verifications::review, verifications::redact,
         templates::create, templates::list, templates::get, templates::patch,
         templates::publish, templates::rollback, templates::make_default, templates::archive,
@@ -34,6 +34,8 @@ use super::{
         webhook_endpoints::patch, webhook_endpoints::delete, webhook_endpoints::rotate_secret,
         webhook_endpoints::enable, webhook_endpoints::test, webhook_endpoints::recover,
         webhook_deliveries::list, webhook_deliveries::get, webhook_deliveries::redeliver,
+        providers::create, providers::list, providers::get, providers::patch, providers::delete,
+        providers::rotate_secret, providers::answer,
         api_keys::create, api_keys::list, api_keys::get, api_keys::revoke, workspace::get, workspace::patch,
         audit_log::list,
         test_mode::simulate,
@@ -49,6 +51,7 @@ use super::{
         (name = "Events", description = "What has happened, in one order for lists, the stream and webhooks."),
         (name = "Webhook endpoints", description = "Where events are sent."),
         (name = "Webhook deliveries", description = "How each event came to each endpoint."),
+        (name = "Providers", description = "Services that carry out checks, and their answers."),
         (name = "API keys", description = "Who may call, and what each may do."),
         (name = "Audit log", description = "What people and the system did with a person's data."),
         (name = "Workspace", description = "What the calling key opens."),

@@ -13,13 +13,14 @@ mod sessions;
 mod status;
 mod templates;
 mod watch;
+mod watchlists;
 mod workspaces;
 
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use serde_json::Value;
 use vetd_actors::{EngineError, Once, Reply};
@@ -30,6 +31,7 @@ use super::routes::{unknown_method, unknown_path};
 use super::{Shared, frame, reply};
 
 pub use status::Facts;
+pub(crate) use watchlists::to_json as watchlist_to_json;
 
 /// Everything that vetd answers to over its local socket.
 pub(super) fn router(front: Shared, facts: Facts) -> Router {
@@ -50,6 +52,8 @@ pub(super) fn router(front: Shared, facts: Facts) -> Router {
         .route("/admin/audit-log", get(audit_log::list))
         .route("/admin/backup", post(backup::take))
         .route("/admin/watch", get(watch::watch))
+        .route("/admin/watchlists", get(watchlists::list).put(watchlists::import))
+        .route("/admin/watchlists/{name}", delete(watchlists::remove))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(Arc::new(facts)))

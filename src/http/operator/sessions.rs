@@ -10,8 +10,9 @@ use vetd_actors::{Ask, Reply};
 use vetd_model::decide::CanceledBy;
 use vetd_model::event::Event;
 use vetd_model::id::kind;
+use vetd_model::link::Link;
 use vetd_model::media::Media;
-use vetd_model::verification::{DetailShape, MediaLink, Moment};
+use vetd_model::verification::{DetailShape, Moment};
 use vetd_model::{Session, SessionId};
 use vetd_storage::StatusFilter;
 
@@ -107,7 +108,7 @@ fn to_json(session: &Session, with_personal: bool) -> Value {
 /// The verification without fields, media and metadata.
 fn outcome(session: &Session) -> Map<String, Value> {
     // None of the links is shown.
-    let link = |_: &Media| MediaLink { url: String::new(), expires_at: session.updated };
+    let link = |_: &Media| Link { url: String::new(), expires_at: session.updated };
     let whole = json!(DetailShape::new(session, &Moment::of(session), link));
     OUTCOME.iter().map(|name| ((*name).to_owned(), whole.get(*name).cloned().unwrap_or_default())).collect()
 }

@@ -1,5 +1,6 @@
 //! The folder of a backup: it appears whole, or not at all.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{BufWriter, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -7,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::frame::{FrameReader, Kind, MAGIC, changes};
+use super::frame::{FrameReader, Kind, MAGIC, changes, imported};
 use super::manifest::{FORMAT, FileFacts, Files, Manifest, Origin, hex};
 use super::{BackupError, MANIFEST_FILE, TREE_FILE};
+use crate::shelf;
 use crate::slots::KEY_FILE;
 
 /// Receives a backup's stream and writes its folder: under a name of its own until everything is
@@ -19,6 +21,7 @@ pub struct BackupFolder {
     partial: PathBuf,
     tree: Output,
     keys: Output,
+    imported: Imported,
     frames: FrameReader,
     origin: Option<Origin>,
     changes: u64,
@@ -55,7 +58,8 @@ impl BackupFolder {
         let keys = Output::create(partial.join(KEY_FILE))?;
         tree.write(&MAGIC)?;
         let (frames, target) = (FrameReader::default(), target.to_owned());
-        Ok(Self { target, partial, tree, keys, frames, origin: None, changes: 0, finished: false })
+        let imported = Imported::begin(&partial)?;
+        Ok(Self { target, partial, tree, keys, imported, frames, origin: None, changes: 0, finished: false })
     }
 
     /// Takes the next piece of the stream, of any length.
@@ -75,6 +79,10 @@ impl BackupFolder {
                     return Err(BackupError::Failed(String::from_utf8_lossy(frame.content).into_owned()));
                 }
                 Kind::Keys => self.keys.write(frame.content)?,
+                Kind::Imported => {
+                    let (name, piece) = imported(frame.content).ok_or(BackupError::Garbled)?;
+                    self.imported.write(&self.partial, name, piece)?;
+                }
                 Kind::End => {
                     let origin = serde_json::from_slice(frame.content);
                     self.origin = Some(origin.map_err(|_| BackupError::Garbled)?);
@@ -93,7 +101,7 @@ impl BackupFolder {
     /// How many bytes have been written.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.tree.bytes + self.keys.bytes
+        self.tree.bytes + self.keys.bytes + self.imported.bytes
     }
 
     /// Syncs everything and gives the folder its name.
@@ -108,7 +116,8 @@ impl BackupFolder {
         let tree = self.tree.finish()?;
         // A slot that is zeroed later must not make the backup look damaged.
         let keys = FileFacts { sha256: None, ..self.keys.finish()? };
-        let manifest = Manifest { format: FORMAT, origin, files: Files { tree, keys } };
+        let imported = self.imported.finish(&self.partial)?;
+        let manifest = Manifest { format: FORMAT, origin, files: Files { tree, keys, imported } };
         let text = serde_json::to_string_pretty(&manifest).map_err(|error| BackupError::Refused(error.into()))? + "\n";
         let mut file = Output::create(self.partial.join(MANIFEST_FILE))?;
         file.write(text.as_bytes())?;
@@ -129,6 +138,57 @@ impl Drop for BackupFolder {
             tracing::warn!(%error, path = %self.partial.display(), "an unfinished backup could not be removed");
         }
     }
+}
+
+/// The imported files, which come one after the other.
+struct Imported {
+    current: Option<(String, Output)>,
+    facts: BTreeMap<String, FileFacts>,
+    bytes: u64,
+}
+
+impl Imported {
+    /// What an earlier try has left is no part of this one.
+    fn begin(partial: &Path) -> Result<Self, BackupError> {
+        let folder = partial.join(shelf::FOLDER);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(BackupError::io("removing", &folder)(error)),
+            _ => Ok(Self { current: None, facts: BTreeMap::new(), bytes: 0 }),
+        }
+    }
+
+    fn write(&mut self, partial: &Path, name: &str, piece: &[u8]) -> Result<(), BackupError> {
+        if self.current.as_ref().is_none_or(|(known, _)| known != name) {
+            self.end_file()?;
+            if !shelf::is_file(name) || self.facts.contains_key(name) {
+                return Err(BackupError::Garbled);
+            }
+            let path = partial.join(shelf::FOLDER).join(name);
+            make_folders(parent(&path))?;
+            self.current = Some((name.to_owned(), Output::create(path)?));
+        }
+        self.bytes += piece.len() as u64;
+        self.current.as_mut().map_or(Ok(()), |(_, output)| output.write(piece))
+    }
+
+    fn end_file(&mut self) -> Result<(), BackupError> {
+        let Some((name, mut output)) = self.current.take() else { return Ok(()) };
+        self.facts.insert(name, output.finish()?);
+        sync(parent(&output.path))
+    }
+
+    fn finish(&mut self, partial: &Path) -> Result<BTreeMap<String, FileFacts>, BackupError> {
+        self.end_file()?;
+        if !self.facts.is_empty() {
+            sync(&partial.join(shelf::FOLDER))?;
+        }
+        Ok(std::mem::take(&mut self.facts))
+    }
+}
+
+/// Makes folders for their owner alone.
+pub(super) fn make_folders(path: &Path) -> Result<(), BackupError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(BackupError::io("making", path))
 }
 
 impl Output {

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Changes = b'c',
     /// A piece of the key file.
     Keys = b'k',
+    /// A piece of an imported file: the length of its name (`u8`), the name, the piece.
+    Imported = b'i',
     /// The end, with what the backup says of itself, as JSON.
     End = b'e',
     /// The end of a backup that could not be taken, with the reason in words.
@@ -39,7 +41,9 @@ pub(super) enum Kind {
 
 impl Kind {
     fn of(letter: u8) -> Option<Self> {
-        [Self::Changes, Self::Keys, Self::End, Self::Failed].into_iter().find(|kind| *kind as u8 == letter)
+        [Self::Changes, Self::Keys, Self::Imported, Self::End, Self::Failed]
+            .into_iter()
+            .find(|kind| *kind as u8 == letter)
     }
 }
 
@@ -178,6 +182,13 @@ pub(super) fn changes<'a>(
         count += 1;
     }
     Ok(count)
+}
+
+/// The name and the piece of an imported file that a frame holds.
+pub(super) fn imported(content: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = content.split_first()?;
+    let (name, piece) = rest.split_at_checked(usize::from(*length))?;
+    Some((std::str::from_utf8(name).ok()?, piece))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a backup says of itself.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub struct Files {
     /// The key file. It has no hash: a slot that is zeroed in it erases a person from the backup,
     /// and each secret in it is sealed by itself.
     pub keys: FileFacts,
+    /// What the operator has imported, by its name under that folder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imported: BTreeMap<String, FileFacts>,
 }
 
 /// What must be true of a file.

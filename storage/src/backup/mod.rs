@@ -19,6 +19,7 @@ mod erase;
 mod folder;
 mod frame;
 mod manifest;
+mod rekey;
 mod restore;
 mod take;
 mod tap;

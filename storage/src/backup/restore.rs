@@ -4,20 +4,25 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use sled::{Batch, Db};
+use vetd_model::Timestamp;
 use zeroize::Zeroizing;
 
-use super::folder::{parent, sync};
+use super::folder::{make_folders, parent, sync};
 use super::frame::{FrameReader, Kind, changes};
-use super::manifest::{FORMAT, Files, Manifest, hex};
+use super::manifest::{FORMAT, FileFacts, Files, Manifest, hex};
+use super::rekey::rekey;
 use super::{BackupError, MANIFEST_FILE, TREE_FILE};
 use crate::api::StoreError;
 use crate::audit::{AuditReport, audit};
 use crate::keyring::{Keyring, given_key};
 use crate::open::{OpenError, SCHEMA, StoreOptions, lock, make_private, open, open_tree};
+use crate::shelf;
 use crate::slots::KEY_FILE;
+use crate::store::SledStore;
 use crate::table::unavailable;
 use crate::writer::{open_data_file, sled_folder};
 
@@ -39,6 +44,9 @@ pub struct RestoreOptions {
     pub master_key: Zeroizing<String>,
     /// How much memory sled may use to cache its pages, in bytes.
     pub cache_bytes: u64,
+    /// The master key that the restored store is to have instead, as text, and the time to note in its
+    /// audit logs.
+    pub new_master_key: Option<(Zeroizing<String>, Timestamp)>,
     /// True if the store is to be had even if its audit finds something.
     pub allow_damage: bool,
 }
@@ -60,6 +68,8 @@ pub enum RestoreStep {
         /// In all.
         of: u64,
     },
+    /// The restored store is given its new master key.
+    Rekeying,
     /// The restored store is being audited.
     Auditing,
 }
@@ -87,9 +97,18 @@ pub fn restore(options: &RestoreOptions, each: &mut dyn FnMut(RestoreStep)) -> R
     let partial = place.partial();
     make_private(&partial)?;
     backup.load(&partial, options.cache_bytes, each)?;
-    backup.copy_keys(&partial)?;
+    backup.copy_files(&partial)?;
+    let mut master_key = &options.master_key;
+    if let Some((new, at)) = &options.new_master_key {
+        each(RestoreStep::Rekeying);
+        let keyring = Keyring::new(&*given_key(new, "the new master key")?);
+        rekey(&*open_aside(&partial, options, master_key)?, &keyring, *at)?;
+        make_durable(&open_tree(&partial, options.cache_bytes)?, &partial)?;
+        master_key = new;
+    }
     each(RestoreStep::Auditing);
-    let audit = audited(&partial, options)?;
+    // Dropping the store waits for its writer, so that its files may be moved.
+    let audit = audit(&*open_aside(&partial, options, master_key)?);
     if !audit.is_sound() && !options.allow_damage {
         return Err(BackupError::Unsound(audit.violations));
     }
@@ -97,15 +116,17 @@ pub fn restore(options: &RestoreOptions, each: &mut dyn FnMut(RestoreStep)) -> R
     Ok(Restored { manifest: backup.manifest, audit })
 }
 
-fn audited(dir: &Path, options: &RestoreOptions) -> Result<AuditReport, BackupError> {
-    let store = open(StoreOptions {
+fn open_aside(
+    dir: &Path,
+    options: &RestoreOptions,
+    master_key: &Zeroizing<String>,
+) -> Result<Arc<SledStore>, OpenError> {
+    open(StoreOptions {
         create: false,
-        master_key: Some(options.master_key.clone()),
+        master_key: Some(master_key.clone()),
         cache_bytes: options.cache_bytes,
         ..StoreOptions::new(dir)
-    })?;
-    // Dropping the store waits for its writer, so that its files may be moved.
-    Ok(audit(&store))
+    })
 }
 
 /// A backup that is read.
@@ -143,9 +164,16 @@ impl Backup {
 
     /// Reads every file once, before anything is made of it.
     pub(super) fn check_files(&self, each: &mut dyn FnMut(RestoreStep)) -> Result<(), BackupError> {
-        let Files { tree, keys } = &self.manifest.files;
-        let (mut bytes, of) = (0, tree.bytes + keys.bytes);
-        for (name, facts) in [(TREE_FILE, tree), (KEY_FILE, keys)] {
+        let Files { tree, keys, imported } = &self.manifest.files;
+        let of_imported = imported.iter().map(|(name, facts)| (Path::new(shelf::FOLDER).join(name), facts));
+        let files: Vec<(PathBuf, &FileFacts)> =
+            [(TREE_FILE.into(), tree), (KEY_FILE.into(), keys)].into_iter().chain(of_imported).collect();
+        if let Some(name) = imported.keys().find(|name| !shelf::is_file(name)) {
+            let detail = format!("it names {}, which is no file of a backup", name.escape_default());
+            return Err(BackupError::damaged(&self.folder.join(MANIFEST_FILE), detail));
+        }
+        let (mut bytes, of) = (0, files.iter().map(|(_, facts)| facts.bytes).sum());
+        for (name, facts) in files {
             let path = self.folder.join(name);
             let (mut hash, mut length) = (Sha256::new(), 0);
             in_pieces(&path, |piece| {
@@ -197,15 +225,27 @@ impl Backup {
         make_durable(&tree, dir)
     }
 
-    fn copy_keys(&self, dir: &Path) -> Result<(), BackupError> {
-        let path = dir.join(KEY_FILE);
+    /// The key file, and what the operator has imported.
+    fn copy_files(&self, dir: &Path) -> Result<(), BackupError> {
+        self.copy(dir, Path::new(KEY_FILE))?;
+        for name in self.manifest.files.imported.keys() {
+            let name = Path::new(shelf::FOLDER).join(name);
+            make_folders(parent(&dir.join(&name)))?;
+            self.copy(dir, &name)?;
+            sync(&dir.join(shelf::FOLDER))?;
+        }
+        sync(dir)
+    }
+
+    fn copy(&self, dir: &Path, name: &Path) -> Result<(), BackupError> {
+        let path = dir.join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let mut file = file.map_err(BackupError::io("making", &path))?;
-        in_pieces(&self.folder.join(KEY_FILE), |piece| {
+        in_pieces(&self.folder.join(name), |piece| {
             io::Write::write_all(&mut file, piece).map_err(BackupError::io("writing", &path))
         })?;
         file.sync_all().map_err(BackupError::io("syncing", &path))?;
-        sync(dir)
+        sync(parent(&path))
     }
 }
 
@@ -263,15 +303,17 @@ impl Place {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(BackupError::io("removing", path)(error)),
             _ => Ok(()),
         };
-        let (partial, keys) = (self.partial(), self.dir.join(KEY_FILE));
+        let (partial, keys, imported) = (self.partial(), self.dir.join(KEY_FILE), self.dir.join(shelf::FOLDER));
+        absent_or(fs::remove_dir_all(&imported), &imported)?;
         absent_or(fs::remove_file(&keys), &keys)?;
         absent_or(fs::remove_dir_all(&partial), &partial)
     }
 
-    /// The key file first: beside it alone no store is opened or made.
+    /// The tree last: beside the other files alone no store is opened or made.
     fn move_in(mut self) -> Result<(), BackupError> {
         let partial = self.partial();
-        for path in [KEY_FILE.into(), sled_folder(Path::new(""))] {
+        let imported = partial.join(shelf::FOLDER).exists().then(|| shelf::FOLDER.into());
+        for path in imported.into_iter().chain([KEY_FILE.into(), sled_folder(Path::new(""))]) {
             fs::rename(partial.join(&path), self.dir.join(&path)).map_err(BackupError::io("moving", &path))?;
         }
         self.finished = true;
@@ -310,6 +352,8 @@ fn check_free(dir: &Path) -> Result<(), BackupError> {
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>();
     let names = names.map_err(BackupError::io("reading", dir))?;
     let was_begun = names.iter().any(|name| name == PARTIAL);
-    let is_free = names.iter().all(|name| name == "lock" || (was_begun && (name == PARTIAL || name == KEY_FILE)));
+    let is_free = names
+        .iter()
+        .all(|name| name == "lock" || (was_begun && (name == PARTIAL || name == KEY_FILE || name == shelf::FOLDER)));
     if is_free { Ok(()) } else { Err(BackupError::NotEmpty(dir.to_owned())) }
 }

@@ -1,11 +1,13 @@
 //! Taking a backup: the tree in short look-ups, what is written meanwhile, then the key file.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use vetd_model::Timestamp;
 
 use super::frame::{FrameWriter, Kind, Sink, put_change};
 use super::manifest::{Origin, hex};
+use super::restore::in_pieces;
 use super::{BackupError, Tap};
 use crate::keys;
 use crate::shared::Shared;
@@ -37,6 +39,9 @@ impl Shared {
     fn take(&self, tapped: &Tapped<'_>, at: Timestamp, writer: &mut FrameWriter<'_>) -> Result<(), BackupError> {
         let seen = take_tree(tapped, LOOK_UP, FRAME, writer)?;
         self.slots.copy(SLOTS, |piece| writer.frame(Kind::Keys, piece))?;
+        for (name, path) in self.shelf.files().map_err(BackupError::io("looking into", &self.folder))? {
+            take_imported(&name, &path, writer)?;
+        }
         let origin = Origin {
             vetd: env!("CARGO_PKG_VERSION").to_owned(),
             schema: seen.schema,
@@ -48,6 +53,15 @@ impl Shared {
         let origin = serde_json::to_vec(&origin).map_err(|error| BackupError::Refused(error.into()))?;
         writer.frame(Kind::End, &origin)
     }
+}
+
+/// A file that is replaced meanwhile is read to its end as it was; one that was removed is left out.
+fn take_imported(name: &str, path: &Path, writer: &mut FrameWriter<'_>) -> Result<(), BackupError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let head = [&[u8::try_from(name.len()).unwrap_or(u8::MAX)], name.as_bytes()].concat();
+    in_pieces(path, |piece| writer.frame(Kind::Imported, &[head.as_slice(), piece].concat()))
 }
 
 /// What the store says of itself at the end of the backup.

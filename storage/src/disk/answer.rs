@@ -68,6 +68,25 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<AnswerRecord, Damaged> {
     }
 }
 
+/// The record of an answer that belongs to no session, sealed by `new` instead of `old`; `None` if
+/// neither seals it.
+pub(crate) fn resealed(
+    bytes: &[u8],
+    slot: IdempotencySlot,
+    old: &Seal,
+    new: &Seal,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let damaged = |_| StoreError::Inconsistent { key: "an answer".to_owned() };
+    let (_, millis, _) = split_revisioned(bytes).map_err(damaged)?;
+    let record = decode(bytes).map_err(damaged)?;
+    let AnswerV1::Body { status, owner: None, sealed } = record.answer else { return Ok(None) };
+    let place = place(slot, None);
+    let body = old.open(&sealed.0, &place).map_err(damaged)?;
+    let answer = AnswerV1::Body { status, owner: None, sealed: Blob(new.close(&body, &place)?) };
+    let head = codec::revisioned_head(VERSION, millis);
+    codec::encode(&head, &AnswerRecord { fingerprint: record.fingerprint, answer }).map(Some)
+}
+
 /// The seal of answers that die with a session's secret.
 pub(crate) fn owner_seal(secret: &SessionSecret) -> Seal {
     Seal::new(&secret.derive(LABEL, 0))

@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod flow;
 pub(crate) mod parts;
 pub(crate) mod personal;
+pub(crate) mod provider;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod template;

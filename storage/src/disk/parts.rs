@@ -42,18 +42,21 @@ tags!(fault_tag, fault_from, Fault { TimedOut = 0, AddressRefused = 1, NotConnec
 tags!(reason_tag, reason_from, DisabledReason { Gone = 0, Failing = 1 });
 tags!(check_tag, check_from, CheckKind {
     DataCompleteness = 0, Age = 1, ImageQuality = 2, DocumentMrz = 3, DocumentBarcode = 4, DocumentConsistency = 5,
-    DocumentExpiry = 6, DocumentType = 7, IssuingCountry = 8, DataMatch = 9, DuplicateDocument = 10,
+    DocumentExpiry = 6, DocumentType = 7, IssuingCountry = 8, DataMatch = 9, DuplicateDocument = 10, Provider = 11,
+    Watchlist = 12, DocumentChip = 13, FaceMatch = 14, Liveness = 15,
 });
 tags!(finding_tag, finding_from, CheckStatus { Passed = 0, Failed = 1, NeedsReview = 2, Pending = 3, Skipped = 4 });
 tags!(document_tag, document_from, DocumentKind { Passport = 0, IdCard = 1, DrivingLicense = 2 });
 tags!(media_tag, media_from, MediaKind { DocumentFront = 0, DocumentBack = 1, Selfie = 2 });
 tags!(flaw_tag, flaw_from, Flaw { Blurred = 0, Glare = 1, Dark = 2, Overexposed = 3, TooSmall = 4 });
-tags!(source_tag, source_from, Source { MrzProven = 0, Barcode = 1, Mrz = 2, Typed = 3 });
+tags!(source_tag, source_from, Source {
+    MrzProven = 0, Barcode = 1, Mrz = 2, Typed = 3, Chip = 4,
+});
 tags!(decision_tag, decision_from, Decision { Approved = 0, Declined = 1 });
 tags!(canceled_tag, canceled_from, CanceledBy { Person = 0, Tenant = 1 });
 tags!(action_tag, action_from, AuditAction {
     VerificationReviewed = 0, VerificationRedacted = 1, MediaViewed = 2, MediaDeleted = 3, RetentionApplied = 4,
-    WatchlistImported = 5, MasterKeyRotated = 6,
+    WatchlistImported = 5, MasterKeyRotated = 6, WatchlistRemoved = 7,
 });
 
 /// Why an attempt did not complete.

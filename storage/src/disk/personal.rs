@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use vetd_model::check::Details;
+use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
 use vetd_model::event::Hash;
 use vetd_model::field::{Candidate, Field};
 use vetd_model::media::{Media, MrzText, Quality, Reading};
@@ -25,6 +26,8 @@ use crate::seal::Seal;
 const VERSION_1: u8 = 1;
 /// As version 1, then an [`EvidenceV2`].
 const VERSION_2: u8 = 2;
+/// As version 2, then a [`ChipV3`]; written where there is a chip.
+const VERSION_3: u8 = 3;
 /// The label of the key that seals the record's personal part.
 const LABEL: &str = "record seal";
 
@@ -99,6 +102,30 @@ struct CandidateV2<'a> {
     confidence: u16,
 }
 
+/// What the chip of a document said.
+#[derive(Serialize, Deserialize)]
+struct ChipV3<'a> {
+    at: u64,
+    lines: Cow<'a, [String]>,
+    groups: Cow<'a, [u8]>,
+    integrity: u8,
+    /// The data group that is not the one that was signed; 0 for none.
+    altered: u8,
+    signer: CertifiedV3<'a>,
+    anchor: Option<CertifiedV3<'a>>,
+    revocation: u8,
+    next_update: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CertifiedV3<'a> {
+    country: Cow<'a, str>,
+    sha256: [u8; 32],
+    not_before: u64,
+    not_after: u64,
+    may_sign: bool,
+}
+
 /// What was sealed, opened.
 pub(crate) struct Opened {
     pub personal: Personal,
@@ -126,7 +153,10 @@ pub(crate) fn seal(session: &Session, personal: &Personal) -> Result<Blob, Store
         details: details.collect(),
         review_reason: personal.review_reason.as_deref().map(Cow::Borrowed),
     };
-    let plain = Zeroizing::new(codec::encode(&[VERSION_2], &(disk, evidence))?);
+    let plain = Zeroizing::new(match personal.chip.as_deref() {
+        None => codec::encode(&[VERSION_2], &(disk, evidence))?,
+        Some(chip) => codec::encode(&[VERSION_3], &(disk, evidence, chip_to_disk(chip)))?,
+    });
     Ok(Blob(seal_of(&personal.secret).close(&plain, &bound(session.realm, session.id))?))
 }
 
@@ -134,9 +164,10 @@ pub(crate) fn seal(session: &Session, personal: &Personal) -> Result<Blob, Store
 pub(crate) fn open(realm: Realm, id: SessionId, secret: SessionSecret, sealed: &Blob) -> Result<Opened, Damaged> {
     let plain = seal_of(&secret).open(&sealed.0, &bound(realm, id))?;
     let ([version], body) = codec::take::<1>(&plain)?;
-    let (disk, evidence): (PersonalV1<'static>, EvidenceV2<'static>) = match version {
-        VERSION_1 => (codec::decode(body)?, EvidenceV2::default()),
-        VERSION_2 => codec::decode(body)?,
+    let (disk, evidence, chip): (PersonalV1<'static>, EvidenceV2<'static>, Option<ChipV3<'static>>) = match version {
+        VERSION_1 => (codec::decode(body)?, EvidenceV2::default(), None),
+        VERSION_2 => codec::decode(body).map(|(disk, evidence)| (disk, evidence, None))?,
+        VERSION_3 => codec::decode(body).map(|(disk, evidence, chip)| (disk, evidence, Some(chip)))?,
         _ => return Err(Damaged),
     };
     let submissions = disk.submissions.into_iter().map(submission_from_disk).collect::<Result<Vec<_>, _>>()?;
@@ -146,6 +177,7 @@ pub(crate) fn open(realm: Realm, id: SessionId, secret: SessionSecret, sealed: &
         redirect_url: disk.redirect_url.map(Cow::into_owned),
         submissions: submissions.into_iter().map(|submission| (submission.kind(), submission)).collect(),
         media: evidence.media.into_iter().map(media_from_disk).collect::<Result<_, _>>()?,
+        chip: chip.map(chip_from_disk).transpose()?.map(Box::new),
         uploads: evidence.uploads,
         fields: evidence.fields.into_iter().map(field_from_disk).collect::<Result<_, _>>()?,
         review_reason: evidence.review_reason.map(Cow::into_owned),
@@ -212,6 +244,74 @@ fn media_from_disk(disk: MediaV2<'_>) -> Result<Media, Damaged> {
             barcode: disk.barcode.map(Cow::into_owned),
         },
     })
+}
+
+fn chip_to_disk(chip: &Chip) -> ChipV3<'_> {
+    let (integrity, altered) = match chip.integrity {
+        Integrity::Intact => (0, 0),
+        Integrity::Altered(group) => (1, group),
+        Integrity::SignatureInvalid => (2, 0),
+        Integrity::Unsupported => (3, 0),
+    };
+    let (revocation, next_update) = match chip.revocation {
+        Revocation::NoList => (0, None),
+        Revocation::NotListed { next_update } => (1, next_update.map(Timestamp::seconds)),
+        Revocation::Listed => (2, None),
+    };
+    ChipV3 {
+        at: chip.at.millis(),
+        lines: Cow::Borrowed(&chip.lines),
+        groups: Cow::Borrowed(&chip.groups),
+        integrity,
+        altered,
+        signer: certified_to_disk(&chip.signer),
+        anchor: chip.anchor.as_ref().map(certified_to_disk),
+        revocation,
+        next_update,
+    }
+}
+
+fn certified_to_disk(certified: &Certified) -> CertifiedV3<'_> {
+    CertifiedV3 {
+        country: Cow::Borrowed(&certified.country),
+        sha256: certified.sha256.0,
+        not_before: certified.not_before.seconds(),
+        not_after: certified.not_after.seconds(),
+        may_sign: certified.may_sign,
+    }
+}
+
+fn chip_from_disk(disk: ChipV3<'_>) -> Result<Chip, Damaged> {
+    Ok(Chip {
+        at: Timestamp::from_millis(disk.at),
+        lines: disk.lines.into_owned(),
+        groups: disk.groups.into_owned(),
+        integrity: match (disk.integrity, disk.altered) {
+            (0, _) => Integrity::Intact,
+            (1, group) => Integrity::Altered(group),
+            (2, _) => Integrity::SignatureInvalid,
+            (3, _) => Integrity::Unsupported,
+            _ => return Err(Damaged),
+        },
+        signer: certified_from_disk(disk.signer),
+        anchor: disk.anchor.map(certified_from_disk),
+        revocation: match disk.revocation {
+            0 => Revocation::NoList,
+            1 => Revocation::NotListed { next_update: disk.next_update.map(Timestamp::from_seconds) },
+            2 => Revocation::Listed,
+            _ => return Err(Damaged),
+        },
+    })
+}
+
+fn certified_from_disk(disk: CertifiedV3<'_>) -> Certified {
+    Certified {
+        country: disk.country.into_owned(),
+        sha256: Hash(disk.sha256),
+        not_before: Timestamp::from_seconds(disk.not_before),
+        not_after: Timestamp::from_seconds(disk.not_after),
+        may_sign: disk.may_sign,
+    }
 }
 
 fn field_to_disk<'a>(name: &'a str, field: &'a Field) -> FieldV2<'a> {

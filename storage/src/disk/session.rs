@@ -8,7 +8,7 @@ use vetd_model::check::{CheckResult, Details, Finding};
 use vetd_model::event::{Chain, Hash};
 use vetd_model::flow::{Flow, FlowDigest};
 use vetd_model::review::{Redaction, Review};
-use vetd_model::session::{State, StepSet, TemplateRef};
+use vetd_model::session::{ProviderCall, State, StepSet, TemplateRef};
 use vetd_model::test_outcome::TestOutcome;
 use vetd_model::{CheckId, EventId, Realm, Session, SessionId, TemplateId, Timestamp};
 
@@ -92,14 +92,36 @@ struct CheckV1<'a> {
 #[derive(Serialize, Deserialize)]
 enum StateV1 {
     Created,
-    RequiresInput { accepted: u8 },
-    Collecting { accepted: u8 },
-    Checking { started: u64 },
-    Completed { at: u64 },
-    Failed { at: u64 },
-    RequiresReview { at: u64 },
-    Canceled { at: u64, by: u8 },
-    Expired { at: u64 },
+    RequiresInput {
+        accepted: u8,
+    },
+    Collecting {
+        accepted: u8,
+    },
+    Checking {
+        started: u64,
+    },
+    Completed {
+        at: u64,
+    },
+    Failed {
+        at: u64,
+    },
+    RequiresReview {
+        at: u64,
+    },
+    Canceled {
+        at: u64,
+        by: u8,
+    },
+    Expired {
+        at: u64,
+    },
+    /// Each call: the result that it fills, and whether the provider has accepted it.
+    Awaiting {
+        started: u64,
+        calls: Vec<([u8; 16], bool)>,
+    },
 }
 
 /// Encodes and seals a session's record. The slot's number is set by [`set_slot`] where it is
@@ -317,12 +339,16 @@ const fn redaction_from_disk(disk: &RedactionV2) -> Redaction {
     }
 }
 
-const fn state_to_disk(state: &State) -> StateV1 {
+fn state_to_disk(state: &State) -> StateV1 {
     match state {
         State::Created => StateV1::Created,
         State::RequiresInput { accepted } => StateV1::RequiresInput { accepted: accepted.bits() },
         State::Collecting { accepted } => StateV1::Collecting { accepted: accepted.bits() },
         State::Checking { started } => StateV1::Checking { started: started.millis() },
+        State::Awaiting { started, calls } => {
+            let calls = calls.iter().map(|call| (*call.check.bytes(), call.accepted)).collect();
+            StateV1::Awaiting { started: started.millis(), calls }
+        }
         State::Completed { at } => StateV1::Completed { at: at.millis() },
         State::Failed { at } => StateV1::Failed { at: at.millis() },
         State::RequiresReview { at } => StateV1::RequiresReview { at: at.millis() },
@@ -338,6 +364,13 @@ fn state_from_disk(disk: &StateV1) -> Result<State, Damaged> {
         StateV1::RequiresInput { accepted } => State::RequiresInput { accepted: StepSet::from_bits(*accepted) },
         StateV1::Collecting { accepted } => State::Collecting { accepted: StepSet::from_bits(*accepted) },
         StateV1::Checking { started } => State::Checking { started: time(started) },
+        StateV1::Awaiting { started, calls } => {
+            let call = |(check, accepted): &([u8; 16], bool)| ProviderCall {
+                check: CheckId::from_bytes(*check),
+                accepted: *accepted,
+            };
+            State::Awaiting { started: time(started), calls: calls.iter().map(call).collect() }
+        }
         StateV1::Completed { at } => State::Completed { at: time(at) },
         StateV1::Failed { at } => State::Failed { at: time(at) },
         StateV1::RequiresReview { at } => State::RequiresReview { at: time(at) },

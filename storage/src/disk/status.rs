@@ -2,7 +2,6 @@
 //! the session must be rung, so that recovery reads nothing else.
 
 use vetd_model::review::Decision;
-use vetd_model::session::State;
 use vetd_model::{Session, Status, Timestamp};
 
 use crate::codec::{Damaged, take};
@@ -31,7 +30,7 @@ pub(crate) struct StatusEntry {
 
 impl StatusEntry {
     pub(crate) fn of(session: &Session) -> Self {
-        let checking = matches!(session.state, State::Checking { .. });
+        let checking = session.state.is_checked();
         let code = match session.review.as_ref().map(|review| review.decision) {
             None => status_tag(session.status()),
             Some(Decision::Approved) => REVIEW_APPROVED,

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use vetd_model::session::{State, StepSet};
 use vetd_model::{Session, SessionId};
 use vetd_storage::{
-    BackupError, BackupFolder, Manifest, OpenError, RestoreOptions, Restored, SledStore, Store, audit, restore,
+    BackupError, BackupFolder, Manifest, OpenError, RestoreOptions, Restored, ShelfKind, SledStore, Store, audit,
+    restore,
 };
 use zeroize::Zeroizing;
 
@@ -31,7 +32,7 @@ fn take(store: &dyn Store, to: &Path) -> Result<Manifest, BackupError> {
 fn options(from: &Path, to: &Path, key_of: &Path) -> RestoreOptions {
     let master_key = Zeroizing::new(fs::read_to_string(key_of.join("master.key")).unwrap());
     let (from, to) = (from.to_owned(), to.to_owned());
-    RestoreOptions { from, to, master_key, cache_bytes: 8 << 20, allow_damage: false }
+    RestoreOptions { from, to, master_key, new_master_key: None, cache_bytes: 8 << 20, allow_damage: false }
 }
 
 /// Restores with the master key of `key_of`, which is put into the new folder as well.
@@ -202,7 +203,9 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing() {
     for number in 0..20 {
         make(&store, REALM, number).await;
     }
+    store.shelf().put(ShelfKind::Watchlist, "un", &[7; 600_000]).unwrap();
     take(store.as_ref(), backup).unwrap();
+    let list = "imported/watchlists/un";
     let refused = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
         let file = backup.join(name);
         let whole = fs::read(&file).unwrap();
@@ -220,8 +223,18 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing() {
     };
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 1);
     let half = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
-    for error in [refused("tree", &flip), refused("tree", &cut), refused("keys", &cut), refused("manifest.json", &half)]
-    {
+    let elsewhere = |bytes: &mut Vec<u8>| {
+        *bytes = String::from_utf8(bytes.clone()).unwrap().replace("watchlists/un", "../../keys").into_bytes();
+    };
+    for error in [
+        refused("tree", &flip),
+        refused("tree", &cut),
+        refused("keys", &cut),
+        refused("manifest.json", &half),
+        refused("manifest.json", &elsewhere),
+        refused(list, &flip),
+        refused(list, &cut),
+    ] {
         assert!(matches!(error, BackupError::Damaged { .. }), "{error}");
     }
     // The secret of the first session: the audit finds it.
@@ -232,6 +245,7 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing() {
     };
     assert!(matches!(refused("manifest.json", &newer), BackupError::Newer { .. }));
     put_back(backup, restored, data).unwrap();
+    assert_eq!(fs::read(restored.join(list)).unwrap(), [7; 600_000]);
 }
 
 #[tokio::test]

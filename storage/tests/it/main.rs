@@ -15,6 +15,7 @@ mod media_folder;
 mod older_stores;
 mod opening;
 mod redaction;
+mod rekeying;
 mod retention;
 mod round_trips;
 mod support;

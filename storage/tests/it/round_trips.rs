@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use vetd_model::check::{CheckKind, CheckResult, CheckStatus, Finding, LastError};
+use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
 use vetd_model::event::Hash;
 use vetd_model::field::{Candidate, Field, Source};
 use vetd_model::flow::{DocumentKind, Flow, FlowDigest, StepKind};
@@ -14,7 +15,7 @@ use vetd_model::media::{Flaw, Media, MediaKind, MrzText, Quality, Reading};
 use vetd_model::origin::Origin;
 use vetd_model::retention::{Periods, RetentionPolicy};
 use vetd_model::review::{Decision, Redaction, Review};
-use vetd_model::session::{CanceledBy, State, StepSet};
+use vetd_model::session::{CanceledBy, ProviderCall, State, StepSet};
 use vetd_model::submission::Submission;
 use vetd_model::template::{Template, TemplateVersion};
 use vetd_model::test_outcome::TestOutcome;
@@ -31,6 +32,7 @@ fn every_state() -> Vec<State> {
         State::RequiresInput { accepted: StepSet::default().with(StepKind::Consent) },
         State::Collecting { accepted: StepSet::default().with(StepKind::DataEntry) },
         State::Checking { started: NOW },
+        State::Awaiting { started: NOW, calls: calls() },
         State::Completed { at: NOW },
         State::Failed { at: NOW },
         State::RequiresReview { at: NOW },
@@ -38,6 +40,11 @@ fn every_state() -> Vec<State> {
         State::Canceled { at: NOW, by: CanceledBy::Tenant },
         State::Expired { at: NOW },
     ]
+}
+
+/// One that the provider has accepted, and one that is still to be made.
+fn calls() -> Vec<ProviderCall> {
+    [(1, true), (2, false)].map(|(id, accepted)| ProviderCall { check: CheckId::from_bytes([id; 16]), accepted }).into()
 }
 
 fn every_outcome() -> Vec<Option<TestOutcome>> {
@@ -60,6 +67,31 @@ fn picture(kind: MediaKind) -> Media {
     let reading = Reading { quality, mrz: kind.shows_document().then_some(mrz), barcode };
     let id = MediaId::from_bytes([kind as u8; 16]);
     Media { id, kind, size: 123_456, sha256: Hash([3; 32]), at: NOW, attempt: 1, reading }
+}
+
+/// A chip in each of the states that it can have; every seventh session has none.
+fn chip(number: u64) -> Option<Chip> {
+    let certified = |country: &str| Certified {
+        country: country.to_owned(),
+        sha256: Hash([5; 32]),
+        not_before: Timestamp::from_seconds(1_600_000_000),
+        not_after: Timestamp::from_seconds(1_900_000_000),
+        may_sign: country == "SE",
+    };
+    let integrity = [Integrity::Intact, Integrity::Altered(2), Integrity::SignatureInvalid, Integrity::Unsupported]
+        [number as usize % 4];
+    let next_update = (number % 2 == 0).then_some(Timestamp::from_seconds(1_800_000_000));
+    let revocation =
+        [Revocation::NoList, Revocation::NotListed { next_update }, Revocation::Listed][number as usize % 3];
+    (number % 7 != 6).then(|| Chip {
+        at: NOW,
+        lines: vec!["P<SWE".to_owned(), "L898902C3".to_owned()],
+        groups: vec![1, 2, 11],
+        integrity,
+        signer: certified("SE"),
+        anchor: (number % 2 == 1).then(|| certified("")),
+        revocation,
+    })
 }
 
 /// A session with something in every field.
@@ -99,6 +131,7 @@ fn rich(number: u64) -> Session {
     ];
     personal.submissions = submissions.into_iter().map(|submission| (submission.kind(), submission)).collect();
     personal.media = MediaKind::ALL.map(picture).to_vec();
+    personal.chip = chip(number).map(Box::new);
     personal.uploads = 7;
     let said = |value: &str, source| Candidate { value: value.to_owned(), source, confidence: 871 };
     let field = Field { chosen: said("ÅSA", Source::Mrz), disagreeing: vec![said("Asa", Source::Typed)] };
@@ -338,7 +371,7 @@ async fn recovery_sees_live_sessions_of_all_realms_and_no_other() {
             let (mut session, _) = session(realm, number, &[]);
             session.state = state.clone();
             write(&store, None, &session, &[]).await.unwrap();
-            let checking = matches!(state, State::Checking { .. });
+            let checking = matches!(state, State::Checking { .. } | State::Awaiting { .. });
             if let Some(deadline) = session.deadline() {
                 expected.push(LiveSession { realm, id: session.id, deadline, checking });
             }
@@ -354,7 +387,7 @@ async fn recovery_sees_live_sessions_of_all_realms_and_no_other() {
     seen.sort_by_key(|live| (live.id, live.realm));
     expected.sort_by_key(|live| (live.id, live.realm));
     assert_eq!(seen, expected);
-    assert_eq!(expected.len(), 8);
+    assert_eq!(expected.len(), 10);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use vetd_storage::{DeliveryPage, DeliveryQuery, Mark, OnRecord, SledStore, Store
 use crate::opening::plant;
 use crate::support::{NOW, OTHER, REALM, commit, make, minutes, open};
 
-fn endpoint(number: u8) -> Endpoint {
+pub fn endpoint(number: u8) -> Endpoint {
     let only = EventFilter::of(EventKind::ALL.map(EventKind::as_str));
     Endpoint {
         id: EndpointId::from_bytes([number; 16]),

@@ -13,6 +13,7 @@ pub(in crate::http) mod access;
 pub(in crate::http) mod audit_log;
 pub(in crate::http) mod events;
 pub(in crate::http) mod iframe;
+pub(in crate::http) mod providers;
 pub(in crate::http) mod sessions;
 pub(in crate::http) mod shared;
 pub(in crate::http) mod templates;

@@ -4,7 +4,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::shared::LastError;
 use super::values::{
-    Link, Metadata, RedirectUrl, SessionId, SessionStatus, Slug, TemplateId, TestOutcome, Timestamp, VerificationId,
+    CheckStatusName, Link, Metadata, RedirectUrl, SessionId, SessionStatus, Slug, TemplateId, TestOutcome, Timestamp,
+    VerificationId,
 };
 
 /// What a new session is made of. Every field may be left out.
@@ -71,6 +72,63 @@ pub(in crate::http) struct SessionToken {
     iframe_url: Link,
     /// When the token ends.
     expires_at: Timestamp,
+}
+
+/// The files of a chip as they were read, each in base64 with padding.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ChipUpload {
+    /// EF.SOD, the document security object: at most 64 KiB.
+    #[schema(min_length = 4, max_length = 87_384, format = "byte")]
+    sod: String,
+    /// EF.DG1, the machine-readable zone.
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg1: String,
+    /// EF.DG2, the portrait: at most 256 KiB, as all that follow. They are verified and not kept.
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg2: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg3: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg4: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg5: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg6: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg7: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg8: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg9: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg10: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg11: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg12: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg13: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg14: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg15: Option<String>,
+    #[schema(min_length = 4, max_length = 349_528, format = "byte")]
+    dg16: Option<String>,
+}
+
+/// What is on record of a chip.
+#[derive(ToSchema)]
+pub(in crate::http) struct ChipTaken {
+    #[schema(pattern = "^chip$", example = "chip")]
+    object: String,
+    session_id: SessionId,
+    /// The data groups that were sent; none once the person's data were erased.
+    data_groups: Vec<u8>,
+    /// What `document_chip` would say of it now; null once the person's data were erased.
+    status: Option<CheckStatusName>,
+    /// The check's code; null if the chip is authentic.
+    code: Option<String>,
 }
 
 /// A page of sessions, newest first.

@@ -3,8 +3,8 @@
 use utoipa::{IntoParams, ToSchema};
 
 use super::values::{
-    CheckKindName, CountryFilter, DocumentKindName, FieldKindName, FreeObject, OnFail, OnReview, Slug, TemplateId,
-    TemplateName, TemplateStatus, Timestamp,
+    CheckKindName, CountryFilter, DocumentKindName, FieldKindName, FreeObject, OnFail, OnReview, ProviderName, Slug,
+    TemplateId, TemplateName, TemplateStatus, Timestamp,
 };
 
 /// A new template. It is a draft until it is published.
@@ -44,7 +44,7 @@ pub(in crate::http) struct FlowConfig {
     steps: Vec<Step>,
     /// Each kind once at most. Absent: typed data is checked for completeness, and a
     /// document by every check that reads one.
-    #[schema(max_items = 11)]
+    #[schema(max_items = 16)]
     checks: Option<Vec<CheckSpec>>,
     /// How many runs of checks a person has.
     #[schema(minimum = 1, maximum = 10, default = 3)]
@@ -157,6 +157,12 @@ pub(in crate::http) struct CheckSpec {
     /// For `age` only: the age in whole years that the person must have reached.
     #[schema(minimum = 1, maximum = 120, default = 18)]
     min_age: Option<u8>,
+    /// For `watchlist` only: from how alike on somebody on a list may be the person, in percent.
+    #[schema(minimum = 70, maximum = 100, default = 85)]
+    min_match: Option<u8>,
+    /// The provider that is asked, by its name; vetd then does not run the check itself. Required for
+    /// `provider`, `face_match` and `liveness`, which only a provider can carry out.
+    provider: Option<ProviderName>,
 }
 
 /// A draft that is edited, and the version that new sessions take.

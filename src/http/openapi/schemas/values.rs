@@ -54,6 +54,12 @@ values! {
     MediaId = id::<kind::Media>("A picture.");
     EventId = id::<kind::Event>("An event; the same in every delivery.");
     EndpointId = id::<kind::Endpoint>("A webhook endpoint.");
+    ProviderId = id::<kind::Provider>("A provider of checks.");
+    ProviderName = text("What flows call a provider; unique in its workspace and mode.", 1, 40)
+        .pattern(Some("^[a-z0-9_-]+$"))
+        .examples([json!("faces")]);
+    ReceivedName = names(["media", "fields"],
+        "`media`: links to the pictures. `fields`: what was read and typed of the person.");
     DeliveryId = id::<kind::Delivery>("A webhook delivery.");
     ApiKeyId = id::<kind::ApiKey>("An API key, which is not the key itself.");
     AuditEntryId = id::<kind::AuditEntry>("An entry of the audit log.");
@@ -127,7 +133,7 @@ values! {
         "`verification.reviewed`: somebody decided a review. `verification.redacted`: a person's data was erased. \
          `media.viewed`: somebody looked at a picture or a recording. `media.deleted`: one was deleted. \
          `retention.applied`: data was deleted because its time had come. `watchlist.imported`: a list that people are \
-         screened against was read in. `master_key.rotated`: the root of all keys was replaced.");
+         screened against was read in. `watchlist.removed`: such a list was removed. `master_key.rotated`: the root of all keys was replaced.");
     ActorType = names(Actor::TYPES,
         "`api_key`: a program or a person of the tenant. `person`: whose data it is. `link`: whoever held \
          a link that the tenant was given. `operator`: whoever runs the \
