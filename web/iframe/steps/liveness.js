@@ -1,5 +1,5 @@
-// Liveness: this release compares no faces and tells no living person from a picture, and says so. What
-// the flow asks for here is the person's word; somebody of the tenant looks at the rest.
+// Liveness: this page tells no living person from a picture, and says so. What the flow asks for here is
+// the person's word; a provider or somebody of the tenant looks at the rest.
 
 import { button, busy, screen } from "../layout.js";
 
