@@ -40,7 +40,6 @@ impl Engine {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: NotAChip) -> Refusal {
     let path = match error {
         NotAChip::Sod => "sod",
