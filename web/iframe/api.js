@@ -33,6 +33,7 @@ export class ApiError extends Error {
  * @property {string} [key] The Idempotency-Key.
  * @property {AbortSignal} [signal]
  * @property {boolean} [once] A lost connection is the caller's matter.
+ * @property {boolean} [quiet] So is a busy server, and nobody need be told.
  */
 
 /** @typedef {ReturnType<typeof createApi>} Api */
@@ -58,7 +59,7 @@ export function createApi(token, report) {
         await pause(tries, null, call.signal);
         continue;
       }
-      if (BUSY.includes(response.status) && tries < BUSY_TRIES) {
+      if (BUSY.includes(response.status) && tries < BUSY_TRIES && !call.quiet) {
         report("busy");
         await pause(tries, response.headers.get("Retry-After"), call.signal);
         continue;

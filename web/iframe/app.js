@@ -132,6 +132,9 @@ async function start() {
   await follow(store, api, session);
 }
 
+// The device itself may know; every answer tells, too.
+addEventListener("offline", () => store.set({ connection: "offline" }));
+addEventListener("online", () => store.set({ connection: "online" }));
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   store.set({ problem: { code: "internal_error" } });

@@ -40,7 +40,7 @@ function isOver(store) {
  * @returns {Promise<boolean>} Whether it said anything.
  */
 async function listen(api, session) {
-  const response = await api.send(STREAM, { method: "GET", once: true, headers: { Accept: "text/event-stream" } });
+  const response = await api.send(STREAM, { method: "GET", once: true, quiet: true, headers: { Accept: "text/event-stream" } });
   if (!response.body) return false;
   let heard = false;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

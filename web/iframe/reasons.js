@@ -16,6 +16,11 @@ const REASONS = {
   face_mismatch: "face", face_similar: "face", face_changed: "face", portrait_not_found: "portrait",
   no_face: "no_face", several_faces: "several_faces", challenge_failed: "challenge", challenge_too_slow: "challenge_too_slow",
   data_mismatch: "data_match", data_similar: "data_match", document_used_before: "used_before",
+  chip_missing: "chip_missing", chip_data_altered: "chip", chip_signature_invalid: "chip", chip_zone_invalid: "chip",
+  chip_signer_revoked: "chip", chip_signer_key_usage: "chip", chip_anchor_key_usage: "chip", chip_issuer_mismatch: "chip",
+  chip_signer_expired: "chip", chip_signer_not_yet_valid: "chip", chip_anchor_expired: "chip", chip_anchor_not_yet_valid: "chip",
+  name_missing: "details", watchlist_match: "review", watchlist_unavailable: "review",
+  chip_anchor_unknown: "review", chip_unsupported: "review", check_error: "review", check_unfinished: "review",
   test_failed: "test", test_review: "test", test_retry: "test",
 };
 

@@ -152,3 +152,31 @@ test("a page that could not begin begins when the person tries again, and follow
   await person.sees("Die Prüfung wurde abgebrochen");
   await context.close();
 });
+
+test("where there is no room for a stream the page asks again and again, and nobody is troubled", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("**/iframe/api/session/stream", (route) =>
+    route.fulfill({ status: 429, headers: { "Retry-After": "1" }, json: { error: { code: "rate_limited", message: "…" } } }),
+  );
+  await page.goto(session.iframe_url);
+  const person = new Person(page);
+  await person.sees("Confirm who you are");
+  await vetd.call("POST", `/v1/sessions/${session.id}/cancel`, {});
+  await person.sees("The verification was cancelled");
+  assert.equal(await page.getByText("The server is busy.").count(), 0);
+  await context.close();
+});
+
+test("a device that knows of its lost connection says so before anything is sent", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const { page, person } = await open(context, session);
+  await person.sees("Confirm who you are");
+  await context.setOffline(true);
+  await page.getByText("No connection.").waitFor();
+  await context.setOffline(false);
+  await page.getByText("No connection.").waitFor({ state: "hidden" });
+  await context.close();
+});

@@ -200,7 +200,7 @@ proptest! {
     fn no_change_to_what_was_signed_passes(place in any::<prop::sample::Index>(), bit in 0..8_u8, which in 0..2_u8) {
         let (authority, files) = Plan::usual().issue();
         let trust = trusting(&[&authority.der]);
-        let mut changed = files.clone();
+        let mut changed = files;
         let file = if which == 0 { &mut changed.sod } else { changed.groups.get_mut(&1).unwrap() };
         let place = place.index(file.len());
         file[place] ^= 1 << bit;

@@ -93,7 +93,7 @@ fn chip(number: u64) -> Option<Chip> {
     };
     let integrity = [Integrity::Intact, Integrity::Altered(2), Integrity::SignatureInvalid, Integrity::Unsupported]
         [number as usize % 4];
-    let next_update = (number % 2 == 0).then_some(Timestamp::from_seconds(1_800_000_000));
+    let next_update = number.is_multiple_of(2).then_some(Timestamp::from_seconds(1_800_000_000));
     let revocation =
         [Revocation::NoList, Revocation::NotListed { next_update }, Revocation::Listed][number as usize % 3];
     (number % 7 != 6).then(|| Chip {

@@ -62,6 +62,7 @@ fn of(files: &[&[u8]], format: Option<Format>) -> Result<(Facts, Vec<Entry>), Im
     Ok((facts, entries))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what unwrap_err gives is handed on")]
 fn said(error: ImportError) -> String {
     error.to_string()
 }
