@@ -1,6 +1,8 @@
 //! Faces in a session: advice at once, comparison at the end, and nothing of them anywhere else. The faces
 //! are drawn; everything that reads them is the real thing.
 
+#![cfg(feature = "faces")]
+
 mod common;
 
 use axum::http::StatusCode;

@@ -1,6 +1,7 @@
 //! Liveness: challenges that the server chooses, shown one at a time, answered by pictures in their order, and
 //! judged at the end. The heads are drawn; everything that reads them is the real thing.
 
+#![cfg(feature = "faces")]
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod common;

@@ -26,9 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("memory once the nets are loaded {}", status("VmRSS:").unwrap_or_default());
     let files: Vec<String> = env::args().skip(1).collect();
     if files.is_empty() {
-        specimens(&reader)?
+        specimens(&reader)?;
     } else {
-        compare(&reader, &files)?
+        compare(&reader, &files)?;
     }
     println!("peak memory {}", status("VmHWM:").unwrap_or_default());
     Ok(())

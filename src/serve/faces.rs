@@ -69,6 +69,7 @@ mod tests {
         assert!(refused(&[("Detector.onnx", b"")]).contains("none of"));
     }
 
+    #[cfg(feature = "faces")]
     #[test]
     fn what_is_no_net_is_named() {
         let message = refused(&[("landmarks.onnx", b"no net")]);

@@ -37,6 +37,7 @@ fn check(lists: &Watchlists, typed: &[(&str, &str)], min_match: Option<u8>, at: 
         flow: &flow,
         submissions: &submissions,
         media: &[],
+        challenges: &[],
         chip: None,
         used_before: Some(false),
         watchlists: lists,

@@ -28,7 +28,7 @@ async fn documented(store: &SledStore) -> Session {
     let read = |value: &str| Candidate { value: value.to_owned(), source: Source::MrzProven, confidence: 1000 };
     let fields = [("issuing_country", "SWE"), ("document_number", "AB1234567")]
         .map(|(name, value)| (name.to_owned(), read(value)));
-    ended.personal.as_mut().unwrap().fields = resolve(fields.into_iter(), |_, a, b| a == b);
+    ended.personal.as_mut().unwrap().fields = resolve(fields, |_, a, b| a == b);
     write(store, Some(&handle), &ended, &[event]).await.unwrap();
     ended
 }
@@ -63,7 +63,11 @@ async fn everything_is_there_under_the_new_key_and_nothing_under_the_old_one() {
     file(&store, 1, b"short".to_vec()).await;
     file(&store, 2, vec![b'x'; 50_000]).await;
     let mut folder = BackupFolder::create(&backup).unwrap();
-    store.backup(NOW, &mut |piece| Ok(folder.write(piece).unwrap())).unwrap();
+    let mut keep = |piece: &[u8]| {
+        folder.write(piece).unwrap();
+        Ok(())
+    };
+    store.backup(NOW, &mut keep).unwrap();
     folder.finish().unwrap();
 
     let options_of = |new: &str| RestoreOptions {

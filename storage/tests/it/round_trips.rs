@@ -144,7 +144,7 @@ fn rich(number: u64) -> Session {
     ];
     personal.submissions = submissions.into_iter().map(|submission| (submission.kind(), submission)).collect();
     personal.media = MediaKind::ALL.map(picture).to_vec();
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         // As earlier versions of the record have it.
         personal.media.iter_mut().for_each(|media| media.reading.faces = None);
     }
