@@ -14,6 +14,8 @@ mod document_rules;
 mod face_match;
 pub mod faces;
 pub mod gray;
+#[cfg(feature = "heic")]
+mod heic;
 mod image_quality;
 mod liveness;
 pub mod mrz;

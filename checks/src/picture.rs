@@ -43,8 +43,9 @@ const GRAY_LONGEST: u32 = 3_000;
 /// Why a file is not taken as a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
-    /// It is no JPEG, PNG or WebP file.
-    #[error("Send a JPEG, PNG or WebP picture.")]
+    /// It is no JPEG, PNG or WebP file, nor HEIC where that is taken.
+    #[cfg_attr(feature = "heic", error("Send a JPEG, PNG, WebP or HEIC picture."))]
+    #[cfg_attr(not(feature = "heic"), error("Send a JPEG, PNG or WebP picture."))]
     Unsupported,
     /// It begins like one, but cannot be decoded to the end.
     #[error("The picture is damaged or incomplete; send it again.")]
@@ -85,6 +86,8 @@ enum Kind {
     Jpeg,
     Png,
     WebP,
+    #[cfg(feature = "heic")]
+    Heic,
 }
 
 impl Kind {
@@ -96,8 +99,20 @@ impl Kind {
         } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
             Some(Self::WebP)
         } else {
-            None
+            Self::of_phones(bytes)
         }
+    }
+}
+
+impl Kind {
+    #[cfg(feature = "heic")]
+    fn of_phones(bytes: &[u8]) -> Option<Self> {
+        crate::heic::is_heic(bytes).then_some(Self::Heic)
+    }
+
+    #[cfg(not(feature = "heic"))]
+    const fn of_phones(_: &[u8]) -> Option<Self> {
+        None
     }
 }
 
@@ -199,26 +214,36 @@ fn decode_as(kind: Kind, bytes: &[u8]) -> Result<Picture, PictureError> {
         }
         Kind::Png => finish(PngDecoder::with_limits(source, limits.clone())?, limits),
         Kind::WebP => finish(WebPDecoder::new(source)?, limits),
+        #[cfg(feature = "heic")]
+        Kind::Heic => crate::heic::decode(bytes).map(flattened),
     }
 }
 
 /// Judges the size that the header claims, and only then decodes.
 fn finish(mut decoder: impl ImageDecoder, limits: Limits) -> Result<Picture, PictureError> {
-    let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if width > MAX_SIDE || height > MAX_SIDE || pixels > MAX_PIXELS || decoder.total_bytes() > MAX_MEMORY {
+    judge_size(decoder.dimensions())?;
+    if decoder.total_bytes() > MAX_MEMORY {
         return Err(PictureError::TooLarge);
-    }
-    if width < MIN_SIDE || height < MIN_SIDE {
-        return Err(PictureError::TooSmall);
     }
     // A damaged EXIF block is no reason to refuse a picture that can be seen.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     decoder.set_limits(limits)?;
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
-    let pixels = if image.color().has_alpha() { on_white(image) } else { image.into_rgb8() };
-    Ok(Picture { pixels })
+    Ok(flattened(image))
+}
+
+fn flattened(image: DynamicImage) -> Picture {
+    Picture { pixels: if image.color().has_alpha() { on_white(image) } else { image.into_rgb8() } }
+}
+
+/// Judges the width and the height that a file claims.
+pub(crate) fn judge_size((width, height): (u32, u32)) -> Result<(), PictureError> {
+    let pixels = u64::from(width) * u64::from(height);
+    if width > MAX_SIDE || height > MAX_SIDE || pixels > MAX_PIXELS {
+        return Err(PictureError::TooLarge);
+    }
+    if width < MIN_SIDE || height < MIN_SIDE { Err(PictureError::TooSmall) } else { Ok(()) }
 }
 
 /// Puts a picture with transparent parts on white paper, as viewers show it.
