@@ -16,6 +16,8 @@ use scrape::Scrape;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use vetd::http::{Facts, HttpSettings, routers};
+use vetd_actors::Clock;
+use vetd_actors::watchlist_import::{Format, import};
 use vetd_storage::WriteStage;
 
 async fn scrape(app: &TestApp) -> Scrape {
@@ -34,6 +36,10 @@ fn document(path: &str) -> String {
 /// A server that has done some of everything that is counted.
 async fn busy() -> TestApp {
     let app = TestApp::start().await;
+    let list =
+        "id,schema,name,aliases,birth_date,countries,last_seen\nQ1,Person,Ivan Testov,,1960-02-01,ru,2025-11-20\n";
+    let list = import(vec![list.as_bytes()], Some(Format::OpensanctionsCsv), None, app.clock.now()).unwrap();
+    app.engine.import_watchlist(list.bytes.into()).await.unwrap();
     let session = app.create(json!({})).await;
     app.walk(&session).await;
     app.await_status(&session, "completed").await;
