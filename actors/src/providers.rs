@@ -54,6 +54,13 @@ pub(crate) enum Said {
     Found(Finding),
 }
 
+impl Said {
+    /// Nothing is to be had from the provider of this name.
+    fn hopeless(why: NoAnswer, name: &str) -> Self {
+        Self::Found(why.finding(name))
+    }
+}
+
 /// The calls under way.
 pub(crate) struct Providers {
     desk: Arc<Desk>,
@@ -173,7 +180,7 @@ impl Desk {
             };
             let Some(pause) = pauses.next() else {
                 let name = self.wanted(order).await.ok().map(|(_, _, name)| name).unwrap_or_default();
-                return Some(self.hopeless(NoAnswer::Unavailable, &name));
+                return Some(Said::hopeless(NoAnswer::Unavailable, &name));
             };
             self.clock.sleep(Duration::from_secs(wish.max(*pause))).await;
         }
@@ -227,14 +234,14 @@ impl Desk {
         let (session, realm, name) = self.wanted(order).await?;
         let providers = self.store.providers(realm).map_err(Stopped::Store)?;
         let provider = providers.into_iter().map(|stored| stored.value).find(|provider| provider.name == name);
-        let provider = provider.ok_or_else(|| Stopped::Hopeless(self.hopeless(NoAnswer::Unknown, &name)))?;
+        let provider = provider.ok_or_else(|| Stopped::Hopeless(Said::hopeless(NoAnswer::Unknown, &name)))?;
         Ok((session, provider))
     }
 
     async fn send(&self, order: &Order, session: &Session, provider: &Provider) -> Attempted {
         let began = self.clock.now();
         let Some(request) = self.request(order, session, provider, began) else {
-            return Attempted::Said(self.hopeless(NoAnswer::Unavailable, &provider.name));
+            return Attempted::Said(Said::hopeless(NoAnswer::Unavailable, &provider.name));
         };
         let time_limit = self.clock.sleep(Duration::from_secs(provider.timeout.into()));
         let (attempted, outcome) = tokio::select! {
@@ -266,10 +273,6 @@ impl Desk {
             .header("webhook-signature", standard_signature(provider.secrets_at(now), &id, timestamp, &body));
         Some(request.body(body))
     }
-
-    fn hopeless(&self, why: NoAnswer, name: &str) -> Said {
-        Said::Found(why.finding(name))
-    }
 }
 
 /// Why no attempt was made.
@@ -293,7 +296,7 @@ async fn read(request: RequestBuilder, name: &str, now: Timestamp) -> (Attempted
         Ok(answer) => answer,
         Err(_) => return (Attempted::Failed(None), "unreachable"),
     };
-    let found = |why: NoAnswer| Attempted::Said(Said::Found(why.finding(name)));
+    let found = |why| Attempted::Said(Said::hopeless(why, name));
     match answer.status() {
         StatusCode::ACCEPTED => (Attempted::Said(Said::Later), "accepted"),
         status if status.is_success() => {
