@@ -101,5 +101,5 @@ pub struct Reply {
 }
 
 /// Makes the answer from the value as it will be once committed, so that answer and effect can
-/// be committed as one.
-pub type Render<T> = Box<dyn FnOnce(&T) -> Reply + Send>;
+/// be committed as one. Called again where the command is decided again.
+pub type Render<T> = Box<dyn Fn(&T) -> Reply + Send>;

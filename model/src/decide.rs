@@ -127,6 +127,9 @@ pub struct Transition {
     pub effects: Vec<Effect>,
     /// The person's data, where the move is its erasure: its index entries go with it.
     pub erased: Option<Box<Personal>>,
+    /// True if it rests on a finding that nobody has used the document before: it must be refused if
+    /// somebody has by the time that it is committed.
+    pub claims_document: bool,
     /// The command's own refusal, where the only move is the expiry that came first.
     pub refused: Option<Refusal>,
     /// False if there is nothing to write.
@@ -135,11 +138,16 @@ pub struct Transition {
 
 impl Transition {
     pub(crate) fn unchanged(session: &Session) -> Self {
+        Self::unchanged_in(session.clone())
+    }
+
+    const fn unchanged_in(next: Session) -> Self {
         Self {
-            next: session.clone(),
+            next,
             events: Vec::new(),
             effects: Vec::new(),
             erased: None,
+            claims_document: false,
             refused: None,
             changed: false,
         }
@@ -148,7 +156,7 @@ impl Transition {
     /// A move that keeps the status.
     pub(crate) fn quiet(mut next: Session, at: Timestamp) -> Self {
         next.updated = at;
-        Self { next, events: Vec::new(), effects: Vec::new(), erased: None, refused: None, changed: true }
+        Self { changed: true, ..Self::unchanged_in(next) }
     }
 
     /// A move to another status, with the event that tells of it.
@@ -166,8 +174,10 @@ impl Transition {
         // What is to be deleted stays so; an order of checks is carried out between the two.
         self.effects.retain(|effect| matches!(effect, Effect::Discard { .. }));
         self.effects.extend(later.effects);
-        let (erased, changed) = (self.erased.or(later.erased), self.changed || later.changed);
-        Self { events: self.events, effects: self.effects, erased, changed, ..later }
+        self.erased = self.erased.or(later.erased);
+        self.claims_document |= later.claims_document;
+        self.changed |= later.changed;
+        Self { next: later.next, refused: later.refused, ..self }
     }
 }
 

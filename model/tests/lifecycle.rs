@@ -9,7 +9,7 @@ use serde_json::json;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
 use vetd_model::event::Hash;
-use vetd_model::field::Fields;
+use vetd_model::field::{Candidate, Field, Fields, Source};
 use vetd_model::flow::{Flow, StepKind};
 use vetd_model::media::{Media, MediaKind, Quality, Reading, UPLOAD_LIMIT};
 use vetd_model::new_session::{Birth, NewSession};
@@ -159,6 +159,50 @@ fn a_retry_goes_back_once_and_then_completes() {
     apply(&mut session, command, later(4));
     assert_eq!((session.status(), session.attempts), (Status::Completed, 2));
     assert_eq!(session.last_error, None);
+}
+
+/// A document as a machine read it.
+fn passport() -> Fields {
+    let said = |value: &str| Candidate { value: value.to_owned(), source: Source::MrzProven, confidence: 1000 };
+    let field = |value| Field { chosen: said(value), disagreeing: Vec::new() };
+    Fields::from([("issuing_country".to_owned(), field("SE")), ("document_number".to_owned(), field("A1"))])
+}
+
+#[test]
+fn who_keeps_a_document_that_nobody_has_used_claims_it() {
+    let start = |provider: &str, further: &str, body| {
+        let mut duplicate = json!({ "type": "duplicate_document" });
+        if !provider.is_empty() {
+            duplicate["provider"] = json!(provider);
+        }
+        let steps = json!([{ "type": "data_entry", "fields": [{ "name": "a", "type": "string", "required": true }] }]);
+        let checks = json!([duplicate, { "type": "data_completeness", "on_fail": further }]);
+        let mut session =
+            start_with(&body, Arc::new(Flow::parse(&json!({ "steps": steps, "checks": checks }), "").unwrap()));
+        submit_all(&mut session, later(1));
+        session
+    };
+    let finish = |session: &Session, duplicate: Finding, completeness: Finding, fields| {
+        let found = |kind, finding| CheckFinding { kind, finding, started: later(1), finished: later(1) };
+        let duplicate = found(CheckKind::DuplicateDocument, duplicate);
+        let findings = vec![duplicate, found(CheckKind::DataCompleteness, completeness)];
+        decide(session, Command::FinishChecks { run: 1, findings, fields }, later(2)).unwrap()
+    };
+    let (passed, failed) = (Finding::passed, || Finding::failed("x", "y"));
+    let plain = start("", "retry", json!({}));
+    assert!(finish(&plain, passed(), passed(), passport()).claims_document);
+    assert!(finish(&start("", "fail", json!({})), passed(), failed(), passport()).claims_document);
+    // Another attempt may be with another document; what was used, not read or not asked is no claim.
+    let retried = finish(&plain, passed(), failed(), passport());
+    assert!(!retried.claims_document && retried.next.status() == Status::RequiresInput);
+    assert!(!finish(&plain, failed(), passed(), passport()).claims_document);
+    assert!(!finish(&plain, passed(), passed(), Fields::new()).claims_document);
+    let chosen = start("", "fail", json!({ "test_outcome": "completed" }));
+    assert!(!finish(&chosen, passed(), passed(), passport()).claims_document);
+    assert!(!finish(&start("acme", "fail", json!({})), passed(), passed(), passport()).claims_document);
+    // Who ends it meanwhile rests on no finding.
+    let canceled = decide(&retried.next, Command::Cancel(CanceledBy::Person), later(3)).unwrap();
+    assert!(canceled.next.indexed_document().is_some() && !canceled.claims_document);
 }
 
 #[test]
