@@ -54,7 +54,7 @@ pub enum Ask {
         /// If a rule of retention says so: the sequence of the last event by which it was judged.
         by_rule: Option<u32>,
     },
-    /// A rule of retention says that the pictures are to be deleted.
+    /// A rule of retention says that the pictures are to be deleted, and what a chip said.
     ForgetMedia {
         /// The sequence of the last event by which it was judged.
         seen: u32,

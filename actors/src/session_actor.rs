@@ -212,9 +212,8 @@ impl SessionState {
             let owner = secret.as_ref().map(|secret| (self.key.realm, self.key.id, secret));
             let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
             let entry = ask.audited().filter(|_| transition.changed).map(|(actor, action)| {
-                let forgotten = transition.effects.len() as u64;
                 let entry = AuditEntry::new(Entropy.id(at), actor, action).about(session.id.verification());
-                if forgotten > 0 { entry.with("pictures", forgotten) } else { entry }
+                with_what_goes(entry, &session, &transition)
             });
             match self.commit(transition, record, entry.as_ref()).await {
                 // Its checks look again, and find whoever has used the document.
@@ -319,6 +318,16 @@ impl SessionState {
             }
         }
     }
+}
+
+/// The entry, with how many pictures and chips the move forgets.
+fn with_what_goes(entry: AuditEntry, before: &Session, transition: &Transition) -> AuditEntry {
+    let chips = |session: &Session| u64::from(session.personal.as_ref().is_some_and(|known| known.chip.is_some()));
+    let gone = [
+        ("pictures", transition.effects.len() as u64),
+        ("chips", chips(before).saturating_sub(chips(&transition.next))),
+    ];
+    gone.into_iter().filter(|(_, count)| *count > 0).fold(entry, |entry, (name, count)| entry.with(name, count))
 }
 
 fn decide_ask(session: &Session, ask: &Ask, at: Timestamp, context: &Context) -> Result<Transition, Refusal> {

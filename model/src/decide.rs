@@ -78,7 +78,7 @@ pub enum Command {
     },
     /// The person's data is to be erased.
     Redact,
-    /// The pictures are to be deleted, and with them what was read of them.
+    /// The pictures are to be deleted, and with them what was read of them and of the document's chip.
     ForgetMedia,
 }
 
@@ -455,10 +455,11 @@ fn forget_media(session: &Session) -> Result<Transition, Refusal> {
         return Err(invalid("The verification has not ended; its pictures are still needed."));
     }
     let mut next = session.clone();
-    let media = next.personal.as_mut().map(|personal| std::mem::take(&mut personal.media)).unwrap_or_default();
-    if media.is_empty() {
+    let Some(personal) = next.personal.as_mut().filter(|personal| personal.has_evidence()) else {
         return Ok(Transition::unchanged(session));
-    }
+    };
+    personal.chip = None;
+    let media = std::mem::take(&mut personal.media);
     let effects = media.iter().map(|media| Effect::Discard { media: media.id }).collect();
     Ok(Transition { effects, ..Transition::quiet(next, session.updated) })
 }

@@ -306,6 +306,12 @@ impl Personal {
         self.media.iter().find(|media| media.kind == kind)
     }
 
+    /// True if there are pictures, or what a chip said: what goes when the time of media is over.
+    #[must_use]
+    pub const fn has_evidence(&self) -> bool {
+        !self.media.is_empty() || self.chip.is_some()
+    }
+
     /// The document's issuer and number, as [`document_of`] says.
     #[must_use]
     pub fn document(&self) -> Option<(&str, &str)> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vetd_model::check::{CheckKind, Finding};
+use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
 use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
 use vetd_model::event::Hash;
 use vetd_model::field::{Candidate, Field, Fields, Source};
@@ -203,6 +204,42 @@ fn who_keeps_a_document_that_nobody_has_used_claims_it() {
     // Who ends it meanwhile rests on no finding.
     let canceled = decide(&retried.next, Command::Cancel(CanceledBy::Person), later(3)).unwrap();
     assert!(canceled.next.indexed_document().is_some() && !canceled.claims_document);
+}
+
+#[test]
+fn when_the_time_of_media_is_over_the_pictures_go_and_what_the_chip_said() {
+    let signer = Certified {
+        country: "SE".to_owned(),
+        sha256: Hash([1; 32]),
+        not_before: BORN,
+        not_after: BORN,
+        may_sign: true,
+    };
+    let chip = Chip {
+        at: BORN,
+        lines: vec!["P<SWELINDQVIST<<ASTRID".to_owned()],
+        groups: vec![1],
+        integrity: Integrity::Intact,
+        signer,
+        anchor: None,
+        revocation: Revocation::NoList,
+    };
+    let steps = json!([{ "type": "document_upload", "documents": ["passport"] }]);
+    let flow = json!({ "steps": steps, "checks": [{ "type": "document_chip" }] });
+    let mut session = start_with(&json!({}), Arc::new(Flow::parse(&flow, "").unwrap()));
+    apply(&mut session, Command::AttachChip(Box::new(chip)), later(1));
+    let forget = |session: &Session| decide(session, Command::ForgetMedia, later(9));
+    assert_eq!(forget(&session).unwrap_err().code, ErrorCode::InvalidState);
+    let mut pictured = session.clone();
+    submit_all(&mut pictured, later(2));
+    for (mut session, pictures) in [(session, 0), (pictured, 1)] {
+        apply(&mut session, Command::Cancel(CanceledBy::Person), later(3));
+        let done = forget(&session).unwrap();
+        let left = done.next.personal.as_ref().unwrap();
+        assert_eq!((done.changed, done.effects.len(), done.events.len()), (true, pictures, 0));
+        assert!(left.chip.is_none() && left.media.is_empty() && left.submissions.len() == pictures);
+        assert!(!forget(&done.next).unwrap().changed);
+    }
 }
 
 #[test]
