@@ -260,11 +260,12 @@ fn persons_turn(session: &Session) -> Result<StepSet, Refusal> {
 }
 
 /// Whether a picture of a kind may be taken in now. Asked before it is looked at, and again when it
-/// is put on record.
+/// is put on record. `unreadable` files that were sent before and were no pictures count like pictures:
+/// they have been looked at, too.
 ///
 /// # Errors
 /// `invalid_state`, `session_expired`, `check_not_required`.
-pub fn may_attach(session: &Session, kind: MediaKind, at: Timestamp) -> Result<(), Refusal> {
+pub fn may_attach(session: &Session, kind: MediaKind, unreadable: u32, at: Timestamp) -> Result<(), Refusal> {
     if session.is_overdue(at) {
         return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
     }
@@ -274,8 +275,11 @@ pub fn may_attach(session: &Session, kind: MediaKind, at: Timestamp) -> Result<(
         may_answer(session, place)?;
     }
     match &session.personal {
-        Some(personal) if personal.uploads < UPLOAD_LIMIT => Ok(()),
-        _ => Err(invalid("No more pictures are taken in this session.")),
+        Some(personal) if personal.uploads.saturating_add(unreadable) < UPLOAD_LIMIT => Ok(()),
+        _ => Err(invalid(format!(
+            "No more pictures are taken in this session: it has sent {UPLOAD_LIMIT}, those that could not be read \
+             included."
+        ))),
     }
 }
 
@@ -294,7 +298,7 @@ fn may_answer(session: &Session, place: usize) -> Result<(), Refusal> {
 }
 
 fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, Refusal> {
-    may_attach(session, media.kind, at)?;
+    may_attach(session, media.kind, 0, at)?;
     let mut next = session.clone();
     let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
     let replaced = personal.media.iter().filter(|old| media.kind.replaces(old.kind));

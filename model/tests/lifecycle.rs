@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use vetd_model::check::{CheckKind, Finding};
 use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
-use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
+use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, may_attach, pending_effects};
 use vetd_model::event::Hash;
 use vetd_model::field::{Candidate, Field, Fields, Source};
 use vetd_model::flow::{Flow, StepKind};
@@ -420,6 +420,10 @@ fn a_picture_taken_again_replaces_the_one_before_and_is_deleted() {
     }
     let refused = decide(&session, attach(MediaKind::DocumentBack, 3), later(3)).unwrap_err();
     assert_eq!(refused.code, ErrorCode::InvalidState);
+    let fresh = with_document();
+    assert!(may_attach(&fresh, MediaKind::DocumentFront, UPLOAD_LIMIT - 1, later(3)).is_ok());
+    let unreadable = may_attach(&fresh, MediaKind::DocumentFront, UPLOAD_LIMIT, later(3)).unwrap_err();
+    assert_eq!(unreadable, refused, "what was no picture counts, too");
     let late = decide(&session, attach(MediaKind::DocumentFront, 3), session.expires_at).unwrap();
     assert_eq!(late.refused.unwrap().code, ErrorCode::SessionExpired);
 }
