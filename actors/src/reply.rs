@@ -16,7 +16,7 @@ use vetd_model::{ApiKeyId, CheckId};
 pub enum Ask {
     /// The iframe has loaded.
     Load,
-    /// A fresh token is wanted: changes nothing, but needs a session that has not ended.
+    /// A fresh token is wanted, and nothing else is answered: changes nothing, but needs a session that has not ended.
     Renew,
     /// A picture was taken in and is kept.
     Attach(Box<Media>),
@@ -71,6 +71,12 @@ impl Ask {
             Self::ForgetMedia { .. } => Some((Actor::System, AuditAction::MediaDeleted)),
             _ => None,
         }
+    }
+
+    /// Whether the answer holds what is the person's: then it is filed under the session's own secret, and
+    /// goes with it. A token is not; it opens nothing that is gone.
+    pub(crate) const fn tells_of_person(&self) -> bool {
+        !matches!(self, Self::Renew)
     }
 
     /// Its name in traces.

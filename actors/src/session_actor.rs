@@ -208,7 +208,8 @@ impl SessionState {
                 return Err(refusal.into());
             }
             let reply = render(&transition.next);
-            let secret = claim.as_ref().and_then(|_| Some(transition.next.personal.as_ref()?.secret.clone()));
+            let sealed = claim.as_ref().filter(|_| ask.tells_of_person());
+            let secret = sealed.and_then(|_| Some(transition.next.personal.as_ref()?.secret.clone()));
             let owner = secret.as_ref().map(|secret| (self.key.realm, self.key.id, secret));
             let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
             let entry = ask.audited().filter(|_| transition.changed).map(|(actor, action)| {
