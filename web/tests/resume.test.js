@@ -1,25 +1,12 @@
 // The page is loaded again, in this tab or another, with its token or a wrong one.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
-import { Person, STEPS, open } from "./harness/person.js";
-import { Vetd } from "./harness/vetd.js";
+import { ALL_STEPS, Person, open } from "./harness/person.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch({ shows: "passport" })]);
-  await vetd.template("passport", { steps: [...STEPS, { type: "selfie" }, { type: "liveness" }] });
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage({ shows: "passport" }, (vetd) => vetd.template("passport", { steps: ALL_STEPS }));
 
 test("a reload at every step goes on there, without any command to the server", async () => {
   const session = await vetd.session({ template_slug: "passport" });

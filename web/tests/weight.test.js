@@ -3,19 +3,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
 import { LOCALES } from "./harness/person.js";
+import { stage } from "./harness/stage.js";
 import { LIMIT, prepare, weigh } from "./harness/weigh.js";
-import { Vetd } from "./harness/vetd.js";
+
+const { vetd, browser } = await stage({}, prepare);
 
 test("the page weighs at most 60 kB in every language", async () => {
-  const [vetd, browser] = await Promise.all([Vetd.start(), launch()]);
-  await prepare(vetd);
   for (const locale of LOCALES) {
     const { files, bytes } = await weigh(vetd, browser, { locale });
     assert.ok(files > 30, `only ${files} files were counted`);
     assert.ok(bytes <= LIMIT, `${locale}: ${bytes} bytes`);
   }
-  await browser.close();
-  await vetd.stop();
 });

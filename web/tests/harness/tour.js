@@ -1,16 +1,15 @@
 // Every screen of the page, one after the other, for those who want to look at each.
 
-import { LOCALES, Person, STEPS } from "./person.js";
+import { stopClock } from "./browser.js";
+import { ALL_STEPS, LOCALES, Person, STEPS } from "./person.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").BrowserContext} BrowserContext */
 /** @typedef {(name: string, page: Page) => Promise<void>} Visit */
 
-const FLOW = { steps: [...STEPS, { type: "selfie" }, { type: "liveness" }], locales: LOCALES };
-
 /** What the tour needs on the server. @param {import("./vetd.js").Vetd} vetd */
 export async function prepare(vetd) {
-  await vetd.template("tour", FLOW);
+  await vetd.template("tour", { steps: ALL_STEPS, locales: LOCALES });
   await vetd.template("data", { steps: STEPS.slice(0, 2), locales: LOCALES, checks: [{ type: "age" }] });
 }
 
@@ -95,7 +94,7 @@ async function camera(vetd, context, visit) {
   await person.consents();
   await person.submitsData();
   await person.chooses();
-  await page.clock.install();
+  await stopClock(page);
   await person.presses("Use the camera");
   await page.getByText("Fit the document into the frame").waitFor();
   await visit("camera-document", page);

@@ -28,16 +28,17 @@ export async function weigh(vetd, browser, { network, locale = "en" }) {
   await devtools.send("Network.setCacheDisabled", { cacheDisabled: false });
   if (network) await devtools.send("Network.emulateNetworkConditions", network);
   const session = await vetd.session({ template_slug: "weight" });
-  /** @type {Map<string, number>} */
+  /** @type {Map<string, Promise<number>>} */
   const files = new Map();
-  page.on("requestfinished", async (request) => {
+  page.on("requestfinished", (request) => {
     const path = new URL(request.url()).pathname;
-    if (!path.includes("/api/")) files.set(path, (await request.sizes()).responseBodySize);
+    if (!path.includes("/api/")) files.set(path, request.sizes().then(({ responseBodySize }) => responseBodySize));
   });
   await page.goto(session.iframe_url);
   await page.getByRole("heading", { level: 1 }).waitFor();
   const time = await page.evaluate(() => performance.now());
   await page.waitForLoadState("load");
+  const sizes = await Promise.all(files.values());
   await context.close();
-  return { time, files: files.size, bytes: [...files.values()].reduce((sum, bytes) => sum + bytes, 0) };
+  return { time, files: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) };
 }
