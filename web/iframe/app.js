@@ -17,9 +17,8 @@ import { keepToken, takeAccess } from "./token.js";
 
 /** @import { App, Screen, State } from "./types.js" */
 
-const access = takeAccess();
-const sessionId = access?.sessionId ?? "";
-let token = access?.token ?? "";
+const { sessionId, token: given } = takeAccess();
+let token = given ?? "";
 const draft = createDraft(sessionId);
 const store = createStore({
   session: null, problem: null, connection: "online", revisited: null,
@@ -112,12 +111,13 @@ async function settle() {
 async function start() {
   document.documentElement.classList.toggle("framed", frame.isFramed);
   setTheme({});
-  const opening = access ? session.start() : store.set({ problem: { code: "link_incomplete" } });
+  const opening = token ? session.start() : store.set({ problem: { code: "link_incomplete" } });
   await loadLocale(store.get().locale);
   store.subscribe(render);
+  frame.begin();
   render(store.get());
   await opening;
-  if (!access) return;
+  if (!token) return;
   const forget = (/** @type {State} */ state) => state.session && hasEnded(state.session) && draft.forget();
   store.subscribe(forget);
   forget(store.get());
