@@ -1,6 +1,5 @@
 // Every screen of the page, one after the other, for those who want to look at each.
 
-import { stopClock } from "./browser.js";
 import { ALL_STEPS, LOCALES, Person, STEPS } from "./person.js";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -82,8 +81,8 @@ async function steps(vetd, context, visit) {
 }
 
 /**
- * The camera with a document before it. It takes the picture by itself once the document is still, so
- * the page's clock stands.
+ * The camera with a document before it. It takes the picture by itself once the document is still, but not
+ * in a tab that nobody sees.
  * @param {import("./vetd.js").Vetd} vetd
  * @param {BrowserContext} context
  * @param {Visit} visit
@@ -94,7 +93,7 @@ async function camera(vetd, context, visit) {
   await person.consents();
   await person.submitsData();
   await person.chooses();
-  await stopClock(page);
+  await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true }));
   await person.presses("Use the camera");
   await page.getByText("Fit the document into the frame").waitFor();
   await visit("camera-document", page);
