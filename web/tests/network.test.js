@@ -142,6 +142,25 @@ test("a page that could not begin begins when the person tries again, and follow
   await context.close();
 });
 
+test("a file that is lost on the way is asked for anew when the person tries again", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("**/steps/data_entry.js", (route) => route.abort());
+  await page.goto(session.iframe_url);
+  const person = new Person(page);
+  await person.presses("Agree and continue");
+  await person.sees("Something went wrong");
+  await page.unroute("**/steps/data_entry.js");
+  await context.setOffline(true);
+  await person.presses("Try again");
+  await page.getByText("No connection.").waitFor();
+  await context.setOffline(false);
+  await person.sees("Your details");
+  await person.submitsData();
+  await context.close();
+});
+
 test("where there is no room for a stream the page asks again and again, and nobody is troubled", async () => {
   const session = await vetd.session({ template_slug: "passport" });
   const context = await browser.newContext();

@@ -4,17 +4,17 @@ import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 
-import { countries } from "../iframe/countries.js";
-import { failureOf } from "../iframe/camera.js";
-import { dateOf, dateOrder, digitsOf, humanised, months, wrong } from "../iframe/fields.js";
+import { countries } from "../iframe/steps/countries.js";
+import { failureOf } from "../iframe/steps/camera.js";
+import { dateOf, dateOrder, digitsOf, humanised, months, wrong } from "../iframe/steps/fields.js";
 import { eventParser } from "../iframe/follow.js";
 import { isAllowed, isLoopback } from "../iframe/frame.js";
 import { LOCALES, choose, offered, ownWords } from "../iframe/i18n.js";
 import { isWebAddress, pieces } from "../iframe/links.js";
-import { areaUnder } from "../iframe/picture.js";
-import { reasonKey } from "../iframe/reasons.js";
+import { areaUnder } from "../iframe/steps/picture.js";
+import { reasonKey } from "../iframe/steps/reasons.js";
 import { phaseOf, rank } from "../iframe/session.js";
-import { createJudge, sharpnessOf } from "../iframe/sharpness.js";
+import { createJudge, sharpnessOf } from "../iframe/steps/sharpness.js";
 
 /** @typedef {import("../iframe/types.js").Session} Session */
 
@@ -68,6 +68,20 @@ test("every word that the page asks for is there, and every word is asked for", 
   const made = [...source.matchAll(new RegExp(`\`((?:${spaces})\\.[a-z_.]*)\\$\\{`, "g"))].map((match) => String(match[1]));
   const isAsked = (/** @type {string} */ key) => known.includes(key) || made.some((start) => key.startsWith(start));
   assert.deepEqual(Object.keys(english).filter((key) => !isAsked(key)), []);
+});
+
+test("the page begins with the files that are in no folder, and the others wait until they are asked for", async () => {
+  /** @type {Set<string>} */
+  const begun = new Set();
+  const follow = async (/** @type {string} */ name) => {
+    if (begun.has(name)) return;
+    begun.add(name);
+    const source = await readFile(new URL(name, PAGE), "utf8");
+    const imports = [...source.matchAll(/^import [^;(]*"(\.[^"]+)";$/gm)].map(([, path]) => new URL(String(path), new URL(name, PAGE)));
+    for (const { href } of imports) await follow(href.slice(PAGE.href.length));
+  };
+  await follow("app.js");
+  assert.deepEqual([...begun].sort(), (await readdir(PAGE)).filter((name) => name.endsWith(".js")).sort());
 });
 
 test("every code of the checks has words, and what the person can mend has its own", async () => {

@@ -2,9 +2,9 @@
 // soon as it is mended.
 
 import { ApiError } from "../api.js";
-import { countries } from "../countries.js";
+import { countries } from "./countries.js";
 import { h, uniqueId } from "../dom.js";
-import { AUTOCOMPLETE, LONGEST, dateOf, dateOrder, humanised, months, wrong } from "../fields.js";
+import { AUTOCOMPLETE, LONGEST, dateOf, dateOrder, humanised, months, wrong } from "./fields.js";
 import { icon } from "../icons.js";
 import { button, busy, screen } from "../layout.js";
 import { fillButton } from "../test_mode.js";

@@ -1,7 +1,7 @@
 // A document: which one, from where, and a picture of each side.
 
-import { captureScreen } from "../capture.js";
-import { countries, countryName } from "../countries.js";
+import { captureScreen } from "./capture.js";
+import { countries, countryName } from "./countries.js";
 import { h, replace, uniqueId } from "../dom.js";
 import { icon } from "../icons.js";
 import { button, busy, iconButton, screen } from "../layout.js";

@@ -2,7 +2,7 @@
 // next one is told once the picture before it has arrived. Else what the flow asks for is the person's
 // word, and somebody of the tenant looks at the rest.
 
-import { captureScreen } from "../capture.js";
+import { captureScreen } from "./capture.js";
 import { h, replace } from "../dom.js";
 import { button, busy, screen } from "../layout.js";
 

@@ -1,6 +1,6 @@
 // A picture of the person's face.
 
-import { captureScreen } from "../capture.js";
+import { captureScreen } from "./capture.js";
 import { button, busy, screen } from "../layout.js";
 
 /** @import { App, Screen } from "../types.js" */

@@ -2,13 +2,13 @@
 // once it is sharp and still, by itself.
 
 import { CameraError, closeCamera, hasSeveralCameras, openCamera } from "./camera.js";
-import { h, show } from "./dom.js";
-import { icon } from "./icons.js";
-import { iconButton } from "./layout.js";
+import { h, show } from "../dom.js";
+import { icon } from "../icons.js";
+import { iconButton } from "../layout.js";
 import { areaUnder, snapshot } from "./picture.js";
 import { SAMPLE, createJudge, greyOf } from "./sharpness.js";
 
-/** @import { App } from "./types.js" */
+/** @import { App } from "../types.js" */
 /** @import { CameraFailure } from "./camera.js" */
 
 /** Time between two looks at the picture, and before the first one that counts, in milliseconds. */

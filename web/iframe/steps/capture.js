@@ -1,18 +1,18 @@
 // One picture, from the first word about it to the server's answer: camera or file, a look at it, sent,
 // and what the server advises.
 
-import { ApiError } from "./api.js";
-import { h, replace } from "./dom.js";
+import { ApiError } from "../api.js";
+import { h, replace } from "../dom.js";
 import { canHandOff, handOff } from "./handoff.js";
-import { icon } from "./icons.js";
-import { button, busy, notice, tips } from "./layout.js";
+import { icon } from "../icons.js";
+import { button, busy, notice, tips } from "../layout.js";
 import { FileError, pictureFrom, turned } from "./picture.js";
-import { specimenButtons } from "./test_mode.js";
+import { specimenButtons } from "../test_mode.js";
 import { upload } from "./upload.js";
 import { viewfinder } from "./viewfinder.js";
 
-/** @import { App, DocumentKind, Media, MediaKind, Screen } from "./types.js" */
-/** @import { IconName } from "./icons.js" */
+/** @import { App, DocumentKind, Media, MediaKind, Screen } from "../types.js" */
+/** @import { IconName } from "../icons.js" */
 /** @import { CameraFailure } from "./camera.js" */
 
 /**
@@ -48,7 +48,7 @@ export function captureScreen(app, task) {
   /**
    * @param {string} title
    * @param {string} text
-   * @param {Array<import("./dom.js").Child>} children
+   * @param {Array<import("../dom.js").Child>} children
    */
   function view(title, text, children) {
     leaveView();
@@ -60,7 +60,7 @@ export function captureScreen(app, task) {
     if (hadFocus) heading.focus();
   }
 
-  /** @param {import("./dom.js").Child} [trouble] */
+  /** @param {import("../dom.js").Child} [trouble] */
   function intro(trouble) {
     isIdle = true;
     view(task.title, task.lead, [
