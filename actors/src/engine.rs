@@ -27,6 +27,7 @@ use crate::entropy::Entropy;
 use crate::error::EngineError;
 use crate::idempotency::{Claim, InFlight};
 use crate::meters::Meters;
+use crate::pages::PageDrawer;
 use crate::pictures::{Pictures, Readers};
 use crate::providers::Providers;
 use crate::readiness::Probed;
@@ -52,6 +53,8 @@ pub struct EngineConfig {
     pub check_threads: usize,
     /// Reads the faces on pictures; without it nobody looks for any.
     pub faces: Option<Arc<FaceReader>>,
+    /// Draws the pages of PDF files; without it none are taken in.
+    pub pages: Option<Arc<dyn PageDrawer>>,
     /// The beginning of every link, without a slash at its end.
     pub public_url: String,
     /// Where webhooks may go.
@@ -112,8 +115,9 @@ impl Engine {
         let access = Access::load(store.as_ref())?;
         let root = root::start(config.on_fatal.clone()).await?;
         let meters = Arc::new(Meters::new());
-        let readers =
-            Readers::new(config.check_threads, config.faces.clone(), Arc::clone(&clock), Arc::clone(&meters))?;
+        let (faces, pages) = (config.faces.clone(), config.pages.clone());
+        let (of_readers, of_pictures) = (Arc::clone(&clock), Arc::clone(&meters));
+        let readers = Readers::new(config.check_threads, faces, pages, of_readers, of_pictures)?;
         let lists = Arc::new(Lists::load(store.shelf(), config.watchlist_max_age)?);
         let watchers = Arc::<Watchers>::default();
         let tools = Tools {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
-use vetd_checks::{FaceReader, PictureError, Reader, TakenIn};
+use vetd_checks::{FaceReader, FileType, PictureError, Reader, TakenIn, media_types};
 use vetd_model::audit_log::{Actor, AuditAction};
 use vetd_model::decide::may_attach;
 use vetd_model::event::Hash;
@@ -29,6 +29,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::idempotency::Claim;
 use crate::meters::Meters;
+use crate::pages::{PageDrawer, PageError};
 use crate::reply::{Ask, Render, Reply};
 
 /// How old an object must be before it is looked for in the record of its session: no upload takes
@@ -38,6 +39,8 @@ const UNCLAIMED: Duration = Duration::from_secs(86_400);
 /// Reads pictures on a bounded number of threads, so that nobody else waits for a processor.
 pub(crate) struct Readers {
     reader: Arc<Reader>,
+    /// Draws the pages of PDF files; without it none are taken in.
+    pages: Option<Arc<dyn PageDrawer>>,
     places: Semaphore,
     clock: Arc<dyn Clock>,
     meters: Arc<Meters>,
@@ -64,12 +67,13 @@ impl Readers {
     pub(crate) fn new(
         threads: usize,
         faces: Option<Arc<FaceReader>>,
+        pages: Option<Arc<dyn PageDrawer>>,
         clock: Arc<dyn Clock>,
         meters: Arc<Meters>,
     ) -> Result<Self, EngineError> {
         let reader = Reader::new(faces).map_err(|error| EngineError::internal(error.to_string()))?;
         let (reader, places) = (Arc::new(reader), Semaphore::new(threads.max(1)));
-        Ok(Self { reader, places, clock, meters, under_way: Mutex::default(), specimens: Mutex::default() })
+        Ok(Self { reader, pages, places, clock, meters, under_way: Mutex::default(), specimens: Mutex::default() })
     }
 
     /// One picture of a session at a time.
@@ -87,12 +91,41 @@ impl Readers {
         let place = self.places.acquire().await.map_err(|error| EngineError::unavailable(error.to_string()))?;
         let reader = Arc::clone(&self.reader);
         let begun = self.clock.now();
+        let bytes = self.drawn(kind, bytes).await?;
         let read = tokio::task::spawn_blocking(move || reader.take_in(kind, &bytes, compares_faces)).await;
         drop(place);
         self.meters.read_picture(self.clock.now().since(begun));
         match read {
-            Ok(read) => Ok(read.map_err(unreadable)?),
+            Ok(read) => Ok(read.map_err(|error| self.unreadable(error, kind))?),
             Err(error) => Err(EngineError::internal(format!("the reading of a picture: {error}"))),
+        }
+    }
+
+    /// The file itself, or the page that it shows where it has pages and shows a document.
+    async fn drawn(&self, kind: MediaKind, file: Bytes) -> Result<Bytes, EngineError> {
+        let is_pdf = kind.shows_document() && FileType::of(&file) == Some(FileType::Pdf);
+        let Some(pages) = self.pages.as_ref().filter(|_| is_pdf) else { return Ok(file) };
+        match pages.draw(file, kind).await {
+            Ok(page) => Ok(page.into()),
+            Err(PageError::Refused(error)) => Err(self.unreadable(error, kind).into()),
+            Err(PageError::Unavailable(for_the_log)) => Err(EngineError::unavailable(for_the_log)),
+        }
+    }
+
+    /// The media types that pictures of such a kind may have.
+    pub(crate) fn media_types(&self, shows_document: bool) -> Vec<&'static str> {
+        media_types(shows_document && self.pages.is_some())
+    }
+
+    /// What to tell whoever has sent something that is no usable picture.
+    fn unreadable(&self, error: PictureError, kind: MediaKind) -> Refusal {
+        match error {
+            PictureError::Unsupported => {
+                let types = self.media_types(kind.shows_document()).join(", ");
+                Refusal::new(ErrorCode::UnsupportedMediaType, format!("{error} Send one of {types}."))
+            }
+            PictureError::TooLarge => Refusal::new(ErrorCode::PayloadTooLarge, error.to_string()),
+            _ => Refusal::field("body", format!("{error} ({})", error.code())),
         }
     }
 }
@@ -120,6 +153,12 @@ pub struct Shown {
 }
 
 impl Engine {
+    /// The media types that pictures of documents may have; those of people are never PDF.
+    #[must_use]
+    pub fn media_types(&self) -> Vec<&'static str> {
+        self.inner.readers.media_types(true)
+    }
+
     /// Takes in a picture of the person or their document: it is decoded, made upright, rid of
     /// everything but its pixels, read, sealed, and written where pictures are kept; then the
     /// session's record names it.
@@ -306,15 +345,6 @@ impl Inner {
         }
         pictures.clear_drafts(before).await.map_err(unavailable)?;
         Ok(deleted)
-    }
-}
-
-/// What to tell whoever has sent something that is no usable picture.
-fn unreadable(error: PictureError) -> Refusal {
-    match error.code() {
-        "unsupported_media" => Refusal::new(ErrorCode::UnsupportedMediaType, error.to_string()),
-        "picture_too_large" => Refusal::new(ErrorCode::PayloadTooLarge, error.to_string()),
-        code => Refusal::field("body", format!("{error} ({code})")),
     }
 }
 

@@ -5,14 +5,6 @@ use image::{DynamicImage, RgbaImage};
 
 use crate::picture::{MAX_PIXELS, PictureError, judge_size};
 
-/// The brands of files that hold a picture coded as HEVC.
-const BRANDS: [&[u8]; 4] = [b"heic", b"heix", b"mif1", b"mif2"];
-
-/// True if the file begins as one of HEIC does.
-pub(crate) fn is_heic(bytes: &[u8]) -> bool {
-    bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
-}
-
 /// Decodes the file's primary picture, turned and cropped as the file says, in sRGB where its colours
 /// can be converted. The size that it claims is judged first, and holds for each of its tiles, too.
 pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureError> {

@@ -13,6 +13,7 @@ mod document_mrz;
 mod document_rules;
 mod face_match;
 pub mod faces;
+mod file_type;
 pub mod gray;
 #[cfg(feature = "heic")]
 mod heic;
@@ -21,6 +22,8 @@ mod liveness;
 pub mod mrz;
 pub mod names;
 mod nets;
+#[cfg(feature = "pdf")]
+pub mod pdf;
 pub mod picture;
 pub mod quality;
 mod reader;
@@ -30,6 +33,7 @@ pub mod watchlist;
 use std::collections::BTreeMap;
 
 pub use faces::{FaceFiles, FaceReader};
+pub use file_type::{FileType, media_types};
 pub use nets::NetError;
 pub use picture::PictureError;
 pub use reader::{Reader, TakenIn};

@@ -16,6 +16,7 @@ use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
 
+use crate::file_type::FileType;
 use crate::gray::Gray;
 
 /// The most bytes of a file: 16 MiB.
@@ -43,9 +44,8 @@ const GRAY_LONGEST: u32 = 3_000;
 /// Why a file is not taken as a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
-    /// It is no JPEG, PNG or WebP file, nor HEIC where that is taken.
-    #[cfg_attr(feature = "heic", error("Send a JPEG, PNG, WebP or HEIC picture."))]
-    #[cfg_attr(not(feature = "heic"), error("Send a JPEG, PNG or WebP picture."))]
+    /// It is of no type that is taken, see [`media_types`](crate::media_types).
+    #[error("This is no picture of a type that is taken here.")]
     Unsupported,
     /// It begins like one, but cannot be decoded to the end.
     #[error("The picture is damaged or incomplete; send it again.")]
@@ -56,18 +56,46 @@ pub enum PictureError {
     /// A side has fewer than [`MIN_SIDE`] pixels.
     #[error("The picture is too small: each side needs at least 200 pixels.")]
     TooSmall,
+    /// A PDF that only a password opens.
+    #[error("The PDF is protected by a password; save it without one, or send a photo.")]
+    PdfEncrypted,
+    /// A PDF of more than two pages.
+    #[error("The PDF has too many pages: send one that shows the document alone, on one page or two.")]
+    PdfTooManyPages,
+    /// A PDF whose page takes more time or memory than a document does.
+    #[error("The PDF takes too much to draw; send a photo of the document.")]
+    PdfTooComplex,
 }
 
 impl PictureError {
+    const ALL: [Self; 7] = [
+        Self::Unsupported,
+        Self::Damaged,
+        Self::TooLarge,
+        Self::TooSmall,
+        Self::PdfEncrypted,
+        Self::PdfTooManyPages,
+        Self::PdfTooComplex,
+    ];
+
     /// The stable code of the error.
     #[must_use]
-    pub fn code(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
             Self::Unsupported => "unsupported_media",
             Self::Damaged => "picture_damaged",
             Self::TooLarge => "picture_too_large",
             Self::TooSmall => "picture_too_small",
+            Self::PdfEncrypted => "pdf_encrypted",
+            Self::PdfTooManyPages => "pdf_too_many_pages",
+            Self::PdfTooComplex => "pdf_too_complex",
         }
+    }
+
+    /// The error with this code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|error| error.code() == code)
     }
 }
 
@@ -77,42 +105,6 @@ impl From<ImageError> for PictureError {
             ImageError::Limits(_) => Self::TooLarge,
             _ => Self::Damaged,
         }
-    }
-}
-
-/// The kinds of file that are decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Jpeg,
-    Png,
-    WebP,
-    #[cfg(feature = "heic")]
-    Heic,
-}
-
-impl Kind {
-    fn of(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-            Some(Self::Jpeg)
-        } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-            Some(Self::Png)
-        } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-            Some(Self::WebP)
-        } else {
-            Self::of_phones(bytes)
-        }
-    }
-}
-
-impl Kind {
-    #[cfg(feature = "heic")]
-    fn of_phones(bytes: &[u8]) -> Option<Self> {
-        crate::heic::is_heic(bytes).then_some(Self::Heic)
-    }
-
-    #[cfg(not(feature = "heic"))]
-    const fn of_phones(_: &[u8]) -> Option<Self> {
-        None
     }
 }
 
@@ -139,9 +131,19 @@ impl Picture {
         if bytes.len() > MAX_BYTES {
             return Err(PictureError::TooLarge);
         }
-        let kind = Kind::of(bytes).ok_or(PictureError::Unsupported)?;
+        let kind = FileType::of(bytes).ok_or(PictureError::Unsupported)?;
         // The decoders are not ours. Should one panic on a crafted file, then this file is refused.
         catch_unwind(AssertUnwindSafe(|| decode_as(kind, bytes))).unwrap_or(Err(PictureError::Damaged))
+    }
+
+    /// A picture that was drawn here.
+    ///
+    /// # Errors
+    /// [`PictureError::TooLarge`] or [`PictureError::TooSmall`].
+    #[cfg(feature = "pdf")]
+    pub(crate) fn drawn(image: DynamicImage) -> Result<Self, PictureError> {
+        judge_size((image.width(), image.height()))?;
+        Ok(flattened(image))
     }
 
     /// Its width in pixels.
@@ -200,22 +202,24 @@ impl Picture {
     }
 }
 
-fn decode_as(kind: Kind, bytes: &[u8]) -> Result<Picture, PictureError> {
+fn decode_as(kind: FileType, bytes: &[u8]) -> Result<Picture, PictureError> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_MEMORY);
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
     let source = Cursor::new(bytes);
     match kind {
-        Kind::Jpeg => {
+        FileType::Jpeg => {
             let decoder = JpegDecoder::new(source)?;
             judge_scans(bytes, decoder.dimensions())?;
             finish(decoder, limits)
         }
-        Kind::Png => finish(PngDecoder::with_limits(source, limits.clone())?, limits),
-        Kind::WebP => finish(WebPDecoder::new(source)?, limits),
+        FileType::Png => finish(PngDecoder::with_limits(source, limits.clone())?, limits),
+        FileType::WebP => finish(WebPDecoder::new(source)?, limits),
         #[cfg(feature = "heic")]
-        Kind::Heic => crate::heic::decode(bytes).map(flattened),
+        FileType::Heic => crate::heic::decode(bytes).map(flattened),
+        // A PDF is drawn first, elsewhere.
+        _ => Err(PictureError::Unsupported),
     }
 }
 

@@ -95,6 +95,7 @@ async fn make(settings: &Settings, bootstrap_key: Option<&str>) -> Result<Key, F
         resident_limit: 1,
         check_threads: 1,
         faces: None,
+        pages: None,
         public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: settings.event_retention.duration(),

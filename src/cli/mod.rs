@@ -6,6 +6,8 @@ mod backup;
 mod completions;
 mod config;
 mod doctor;
+#[cfg(feature = "pdf")]
+mod draw_page;
 mod erasure;
 mod finding;
 mod init;
@@ -115,6 +117,10 @@ enum Command {
     /// Print the reference page of the command line (docs/cli.md)
     #[command(hide = true)]
     Reference,
+    /// Draw a page of a PDF; the server calls this for itself
+    #[cfg(feature = "pdf")]
+    #[command(hide = true)]
+    DrawPage(draw_page::DrawPageArgs),
 }
 
 impl Command {
@@ -122,6 +128,8 @@ impl Command {
     const fn wants_json(&self) -> bool {
         match self {
             Self::Serve(_) | Self::Listen(_) | Self::Completions(_) | Self::Reference => false,
+            #[cfg(feature = "pdf")]
+            Self::DrawPage(_) => false,
             Self::Config(args) => args.json,
             Self::Init(args) => args.json,
             Self::Doctor(args) => args.json,
@@ -138,27 +146,39 @@ impl Command {
         }
     }
 
-    async fn run(self) -> Result<ExitCode, Failure> {
+    fn run(self) -> Result<ExitCode, Failure> {
         match self {
-            Self::Serve(flags) => serve::run(&flags.0).await.map(|()| ExitCode::SUCCESS),
+            Self::Serve(flags) => on_runtime(async move { serve::run(&flags.0).await.map(|()| ExitCode::SUCCESS) }),
             Self::Config(args) => config::run(&args),
-            Self::Init(args) => init::run(&args).await,
-            Self::Doctor(args) => doctor::run(&args).await,
-            Self::Listen(args) => listen::run(args).await.map(|()| ExitCode::SUCCESS),
-            Self::Audit(args) => audit::run(&args),
-            Self::Backup(args) => backup::run(args).await,
-            Self::Restore(args) => restore::run(args),
-            Self::Workspace(args) => workspace::run(args).await,
-            Self::Key(args) => key::run(args).await,
-            Self::Template(args) => template::run(args).await,
-            Self::Session(args) => session::run(args).await,
-            Self::Watchlist(args) => watchlist::run(args).await,
-            Self::AuditLog(args) => audit_log::run(args).await,
-            Self::Erasure(args) => erasure::run(args).await,
+            Self::Init(args) => on_runtime(async move { init::run(&args).await }),
+            Self::Doctor(args) => on_runtime(async move { doctor::run(&args).await }),
+            Self::Listen(args) => on_runtime(async { listen::run(args).await.map(|()| ExitCode::SUCCESS) }),
+            Self::Audit(args) => on_runtime(async move { audit::run(&args) }),
+            Self::Backup(args) => on_runtime(backup::run(args)),
+            Self::Restore(args) => on_runtime(async { restore::run(args) }),
+            Self::Workspace(args) => on_runtime(workspace::run(args)),
+            Self::Key(args) => on_runtime(key::run(args)),
+            Self::Template(args) => on_runtime(template::run(args)),
+            Self::Session(args) => on_runtime(session::run(args)),
+            Self::Watchlist(args) => on_runtime(watchlist::run(args)),
+            Self::AuditLog(args) => on_runtime(audit_log::run(args)),
+            Self::Erasure(args) => on_runtime(erasure::run(args)),
             Self::Completions(args) => completions::run(&args),
             Self::Reference => out::say(reference_page().trim_end()).map(|()| ExitCode::SUCCESS),
+            #[cfg(feature = "pdf")]
+            Self::DrawPage(args) => draw_page::run(&args),
         }
     }
+}
+
+/// Carries out what waits for others.
+fn on_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = Runtime::new().map_err(|error| Failure::other(format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(Box::pin(work));
+    // Whatever still runs on a blocking thread is not waited for: all that was acknowledged is
+    // on the disk.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// The definition of the command line: what the documentation must name.
@@ -171,20 +191,9 @@ pub fn definition() -> clap::Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            out::complain(&format!("vetd: cannot start: {error}"));
-            return Failure::other("").exit_code();
-        }
-    };
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     let wants_json = command.wants_json();
-    let outcome = runtime.block_on(Box::pin(command.run()));
-    // Whatever still runs on a blocking thread is not waited for: all that was acknowledged is
-    // on the disk.
-    runtime.shutdown_background();
-    outcome.unwrap_or_else(|failure| {
+    command.run().unwrap_or_else(|failure| {
         out::complain(&if wants_json { failure.to_json().to_string() } else { format!("vetd: {failure}") });
         failure.exit_code()
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::State as Extract;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use vetd_actors::{Ask, EngineError, Reply};
+use vetd_actors::{Ask, Engine, EngineError, Reply};
 use vetd_model::challenge::CHALLENGES;
 use vetd_model::check::{CheckStatus, LastError};
 use vetd_model::decide::CanceledBy;
@@ -42,7 +42,7 @@ pub(super) async fn session(Extract(front): Extract<Shared>, person: Person, mut
     params.finish()?;
     let parents = Parents::of(&front, person.realm).await?;
     let session = readable(&front, person).await?;
-    reply::ok(&IframePage::of(&session, &parents, front.engine.now(), 0))
+    reply::ok(&IframePage::of(&session, &parents, &front.engine, 0))
 }
 
 /// The person's session, for as long as they may read it.
@@ -201,6 +201,8 @@ pub(super) struct IframePage<'a> {
     #[serde(flatten)]
     parents: &'a Parents,
     server_time: Timestamp,
+    /// What pictures of documents may be.
+    media_types: Vec<&'static str>,
 }
 
 /// How many checks of this run have ended, of how many.
@@ -211,8 +213,8 @@ struct Progress {
 }
 
 impl<'a> IframePage<'a> {
-    /// As it is at `now`, with so many checks of its run done.
-    pub(super) fn of(session: &'a Session, parents: &'a Parents, now: Timestamp, done: usize) -> Self {
+    /// As it is now, with so many checks of its run done.
+    pub(super) fn of(session: &'a Session, parents: &'a Parents, engine: &Engine, done: usize) -> Self {
         let settled = session.checks.iter().filter(|result| result.finding.status != CheckStatus::Pending);
         let done = match session.state {
             State::Checking { .. } => Some(done),
@@ -220,7 +222,8 @@ impl<'a> IframePage<'a> {
             _ => None,
         };
         let progress = done.map(|done| Progress { done, total: session.flow.checks().len() });
-        Self { session: IframeView::of(session), progress, parents, server_time: now }
+        let (server_time, media_types) = (engine.now(), engine.media_types());
+        Self { session: IframeView::of(session), progress, parents, server_time, media_types }
     }
 }
 

@@ -29,6 +29,9 @@ use super::{Shared, iframe, reply};
 /// an upright JPEG without metadata, in place of the one of its kind that was sent before. `advice`
 /// says at once what the person should mend; a picture with advice is kept all the same.
 ///
+/// Documents may also come as PDF, on one page, or on two, of which the second counts where the back is
+/// sent. `media_types` of the session names all types that this server takes.
+///
 /// With `Upload-Offset` and `Upload-Length` the body is a part of the file. Parts follow one another;
 /// the one that completes the file is answered as a file in one piece is, the others with 202. Bytes
 /// that arrived before a connection broke are kept for ten minutes, in memory: ask with `HEAD` where

@@ -136,7 +136,7 @@ impl SessionStream {
     /// JSON has no line breaks of its own.
     fn event(&self, session: &Session) -> Bytes {
         let done = self.watch.checks_done(session.attempts);
-        let page = IframePage::of(session, &self.parents, self.front.engine.now(), done);
+        let page = IframePage::of(session, &self.parents, &self.front.engine, done);
         let data = serde_json::to_string(&page).unwrap_or_default();
         format!("event: session\ndata: {data}\n\n").into()
     }

@@ -4,6 +4,7 @@ mod chip_trust;
 mod door;
 mod faces;
 pub mod first_start;
+pub mod pages;
 mod patience;
 mod signals;
 pub mod store;
@@ -157,6 +158,7 @@ async fn start(
         resident_limit: settings.resident,
         check_threads: settings.check_threads.unwrap_or(cores),
         faces: faces::reader(settings.face_models.as_deref())?,
+        pages: pages::drawer(&clock),
         public_url: settings.public_url(listening),
         webhook_targets: settings.webhook_targets(listening),
         keep_events: settings.event_retention.duration(),

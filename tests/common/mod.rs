@@ -255,6 +255,7 @@ pub fn config() -> EngineConfig {
         resident_limit: 1_000,
         check_threads: 2,
         faces: FaceReader::built_in().map(Arc::new),
+        pages: None,
         public_url: PUBLIC_URL.to_owned(),
         webhook_targets: WebhookTargets::new(Ranges::default(), true),
         keep_events: KEEP_EVENTS,

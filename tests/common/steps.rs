@@ -75,7 +75,7 @@ impl TestApp {
         let mut answer = self.iframe_page(session).await;
         if answer.status == StatusCode::OK {
             let mut state = answer.json();
-            for name in ["progress", "parent_origins", "loopback_allowed", "server_time"] {
+            for name in ["progress", "parent_origins", "loopback_allowed", "server_time", "media_types"] {
                 assert!(state.as_object_mut().unwrap().remove(name).is_some(), "no {name} in {state}");
             }
             answer.body = state.to_string().into_bytes();

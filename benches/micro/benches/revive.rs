@@ -54,6 +54,7 @@ async fn start(folder: &std::path::Path, resident_limit: usize, recent_sessions:
         resident_limit,
         check_threads: 1,
         faces: None,
+        pages: None,
         public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,

@@ -54,6 +54,7 @@ async fn start(folder: &std::path::Path) -> Engine {
         resident_limit: 10_000,
         check_threads: 1,
         faces: None,
+        pages: None,
         public_url: String::new(),
         webhook_targets: WebhookTargets::default(),
         keep_events: Duration::MAX,

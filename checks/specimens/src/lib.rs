@@ -45,6 +45,7 @@ mod filters;
 mod head;
 mod homography;
 mod licence;
+pub mod pdf;
 pub mod pdf417;
 mod people;
 mod photo;

@@ -153,8 +153,8 @@ fn text(code: ErrorCode) -> Text {
             ("The body is larger than the route takes. Send less.", "The body is larger than this route takes.")
         }
         ErrorCode::UnsupportedMediaType => (
-            "The body is not announced as JSON: send `Content-Type: application/json`. Or it is no JPEG, PNG or WebP \
-             file, where a picture is taken.",
+            "The body is not announced as JSON: send `Content-Type: application/json`. Or it is a file of no type \
+             that pictures are taken in as; the message names them.",
             "Send the body as JSON, with Content-Type: application/json.",
         ),
         ErrorCode::ValidationError => (

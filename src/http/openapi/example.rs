@@ -345,6 +345,7 @@ pub(in crate::http) fn iframe_page() -> Value {
     page["progress"] = Value::Null;
     page["parent_origins"] = json!(["https://shop.example.com"]);
     page["loopback_allowed"] = json!(true);
+    page["media_types"] = json!(["image/jpeg", "image/png", "image/webp", "application/pdf"]);
     with(page, "server_time", CREATED + 60)
 }
 

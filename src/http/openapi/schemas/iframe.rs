@@ -52,6 +52,9 @@ pub(in crate::http) struct IframePage {
     loopback_allowed: bool,
     /// Now, by the server's clock: for a countdown to `expires_at`.
     server_time: Timestamp,
+    /// What pictures of documents may be; those of the person are never PDF.
+    #[schema(example = json!(["image/jpeg", "image/png", "image/webp", "application/pdf"]))]
+    media_types: Vec<String>,
 }
 
 /// How many checks of this run have ended, of how many.

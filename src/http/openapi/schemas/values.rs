@@ -88,7 +88,7 @@ values! {
     PictureFile = ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
-        .description(Some("The file itself, not JSON: JPEG, PNG or WebP."));
+        .description(Some("The file itself, not JSON: of a type that `media_types` of the session names."));
     UploadBytes = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(0))
