@@ -1,10 +1,10 @@
 // Consent: the template's text, and one button that says yes.
 
+import { confirmCancel } from "./cancel.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { button, busy, screen } from "./layout.js";
 import { pieces } from "./links.js";
-import { confirmCancel } from "./cancel.js";
 
 /** @import { App, Screen, Step } from "./types.js" */
 

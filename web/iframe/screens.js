@@ -1,9 +1,9 @@
 // Which screen the state asks for. The one that most people see first comes with the page; the files of the
 // others, in steps/, follow while they look at it.
 
-import { hasEnded, isChecking, timeLeft } from "./session.js";
 import { consentScreen } from "./consent.js";
 import { INCOMPLETE, problemScreen } from "./problem.js";
+import { hasEnded, isChecking, timeLeft } from "./session.js";
 
 /** @import { App, Screen, State, Step, StepType } from "./types.js" */
 
@@ -22,8 +22,10 @@ const makers = { consent: consentScreen, problem: problemScreen };
 const LATER = [
   async () => ({ data_entry: (await import("./steps/data_entry.js")).dataEntryScreen }),
   async () => ({ document_upload: (await import("./steps/document_upload.js")).documentScreen }),
-  async () => ({ selfie: (await import("./steps/selfie.js")).selfieScreen }),
-  async () => ({ liveness: (await import("./steps/liveness.js")).livenessScreen }),
+  async () => {
+    const { selfieScreen, livenessScreen } = await import("./steps/face.js");
+    return { selfie: selfieScreen, liveness: livenessScreen };
+  },
   async () => {
     const { waitingScreen, retryScreen, resultScreen } = await import("./steps/outcome.js");
     return { waiting: waitingScreen, retry: retryScreen, result: resultScreen };

@@ -22,6 +22,6 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     });
     await context.close();
     assert.deepEqual(found, {});
-    assert.ok(screens >= 28, `${screens} screens`);
+    assert.ok(screens >= 29, `${screens} screens`);
   });
 }

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { stopClock } from "./harness/browser.js";
+import { SPECIMEN_SIZE, specimen, stopClock } from "./harness/browser.js";
+import { scan } from "./harness/pdf.js";
 import { Person, STEPS, open } from "./harness/person.js";
 import { stage } from "./harness/stage.js";
 
@@ -85,6 +86,35 @@ test("both sides of a card are asked for, and may come from files", async () => 
   await person.sees("You are verified");
   const { media } = await verification(session);
   assert.deepEqual(media.map((/** @type {any} */ one) => one.kind), ["document_front", "document_back"]);
+  await context.close();
+});
+
+test("a document may come as PDF, which is sent as it is; a face may not", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const { page, person } = await open(context, session);
+  await person.consents();
+  await person.submitsData();
+  await person.chooses();
+  await page.getByText("Files: JPEG, PNG, WebP").filter({ hasText: "PDF" }).waitFor();
+  const passport = await specimen("passport");
+  const chooses = (/** @type {Buffer} */ buffer, on = page) =>
+    on.locator("input[type=file]").setInputFiles({ name: "scan.pdf", mimeType: "application/pdf", buffer });
+  await chooses(scan([passport, passport, passport], SPECIMEN_SIZE));
+  await person.sees("Send this file?");
+  await page.getByText("scan.pdf").waitFor();
+  await person.presses("Send this file");
+  await page.getByText("This PDF has too many pages.").waitFor();
+  await chooses(scan([passport], SPECIMEN_SIZE));
+  await person.presses("Send this file");
+  await person.sees("You are verified");
+  assert.equal((await verification(session)).fields.document_number.source, "document_mrz");
+
+  const selfie = await open(context, await vetd.session({ template_slug: "selfie" }));
+  await selfie.person.sees("A picture of your face");
+  assert.doesNotMatch(String(await selfie.page.locator("input[type=file]").getAttribute("accept")), /pdf/);
+  await chooses(scan([passport], SPECIMEN_SIZE), selfie.page);
+  await selfie.page.getByText("PDF files are not taken.").waitFor();
   await context.close();
 });
 

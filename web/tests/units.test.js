@@ -11,7 +11,7 @@ import { eventParser } from "../iframe/follow.js";
 import { isAllowed, isLoopback } from "../iframe/frame.js";
 import { LOCALES, choose, offered, ownWords } from "../iframe/i18n.js";
 import { isWebAddress, pieces } from "../iframe/links.js";
-import { areaUnder } from "../iframe/steps/picture.js";
+import { FileError, areaUnder, namesOf, pictureFrom, typesFor } from "../iframe/steps/picture.js";
 import { reasonKey } from "../iframe/steps/reasons.js";
 import { phaseOf, rank } from "../iframe/session.js";
 import { createJudge, sharpnessOf } from "../iframe/steps/sharpness.js";
@@ -220,6 +220,32 @@ test("what is taken is what the stage shows", () => {
   assert.deepEqual(tall, { x: 0, y: 555, width: 1080, height: 810 });
   const wide = areaUnder({ width: 1920, height: 1080 }, { width: 400, height: 300 }, { x: 100, y: 75, width: 200, height: 150 });
   assert.deepEqual(wide, { x: 600, y: 270, width: 720, height: 540 });
+});
+
+test("files are those that the server takes, and a face comes as a picture", () => {
+  const three = ["image/jpeg", "image/png", "image/webp"];
+  assert.deepEqual([typesFor(session({}), true), typesFor(null, false)], [three, three]);
+  const known = session({ media_types: [...three, "image/heic", "application/pdf"] });
+  assert.deepEqual(typesFor(known, true), known.media_types);
+  assert.deepEqual(typesFor(known, false), [...three, "image/heic"]);
+  assert.equal(namesOf(typesFor(known, true), "de"), "JPEG, PNG, WebP, HEIC oder PDF");
+});
+
+test("what the browser cannot show is sent as it is, if the server can read it", async () => {
+  // A browser that can show none of these.
+  Object.assign(globalThis, { createImageBitmap: () => Promise.reject(new DOMException("no", "InvalidStateError")) });
+  const file = (/** @type {string} */ type, size = 10) => new File([new Uint8Array(size)], "file", { type });
+  const all = ["image/jpeg", "image/heic", "application/pdf"];
+  for (const type of ["application/pdf", "image/heic"]) {
+    const sent = file(type);
+    assert.deepEqual(await pictureFrom(sent, all), { picture: sent, isShown: false }, type);
+    await assert.rejects(pictureFrom(file(type, 16 * 1024 * 1024 + 1), all), new FileError("too_large"), type);
+  }
+  for (const [type, size, code] of /** @type {const} */ ([
+    ["application/pdf", 10, "pdf"], ["image/heic", 10, "unreadable"], ["image/jpeg", 10, "unreadable"], ["application/pdf", 0, "empty"],
+  ])) {
+    await assert.rejects(pictureFrom(file(type, size), ["image/jpeg"]), new FileError(code), `${type} ${size}`);
+  }
 });
 
 test("cameras fail by name", () => {

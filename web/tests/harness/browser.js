@@ -29,6 +29,9 @@ export async function stopClock(page) {
   await page.clock.pauseAt(Date.now() + 60_000);
 }
 
+/** Of the specimens of passports, in pixels. */
+export const SPECIMEN_SIZE = { width: 1280, height: 960 };
+
 /** @param {Specimen} name */
 export async function specimen(name) {
   return readFile(join(SPECIMENS, `${name}.jpg`));

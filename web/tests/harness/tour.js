@@ -50,6 +50,10 @@ async function steps(vetd, context, visit) {
   await page.getByRole("dialog").waitFor();
   await visit("phone", page);
   await page.keyboard.press("Escape");
+  await page.locator("input[type=file]").setInputFiles({ name: "scan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF") });
+  await person.sees("Send this file?");
+  await visit("file", page);
+  await person.presses("Take again");
   await person.picks("id_card_front");
   await visit("preview", page);
   await person.uses();
