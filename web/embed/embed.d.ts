@@ -45,7 +45,7 @@ interface Envelope<Type extends string, Data> {
   type: Type;
   version: 1;
   session_id: string;
-  /** Not known, and left out, if the page has never answered. */
+  /** Not known, and left out, if the page has never answered or cannot read its session. */
   livemode?: boolean;
   /** ISO 8601. */
   emitted_at: string;

@@ -2,24 +2,24 @@
 // the other until it has ended.
 
 import { createApi } from "./api.js";
+import { h } from "./dom.js";
 import { createDraft } from "./draft.js";
 import { follow } from "./follow.js";
 import { createFrame } from "./frame.js";
 import { choose, createTranslate, directionOf, loadLocale, supported } from "./i18n.js";
+import { INCOMPLETE, problemWords } from "./problem.js";
 import { keepRenewed } from "./renewal.js";
-import { screenFor } from "./screens.js";
+import { loadScreens, makerOf, screenFor } from "./screens.js";
 import { createSessionActions, hasEnded, isChecking, timeLeft } from "./session.js";
 import { createShell } from "./shell.js";
-import { problemWords } from "./steps/problem.js";
 import { createStore } from "./store.js";
 import { setMode, setTheme } from "./theme.js";
 import { keepToken, takeAccess } from "./token.js";
 
 /** @import { App, Screen, State } from "./types.js" */
 
-const access = takeAccess();
-const sessionId = access?.sessionId ?? "";
-let token = access?.token ?? "";
+const { sessionId, token: given } = takeAccess();
+let token = given ?? "";
 const draft = createDraft(sessionId);
 const store = createStore({
   session: null, problem: null, connection: "online", revisited: null,
@@ -48,6 +48,10 @@ const shell = createShell(app, /** @type {HTMLElement} */ (document.getElementBy
 let [isSettled, isDressed] = [false, false];
 /** @type {{ name: string, screen: Screen } | null} */
 let shown = null;
+/** No screen has been read out yet. */
+let isFirst = true;
+/** The files of the other screens, on their way or here. @type {Promise<void> | null} */
+let others = null;
 
 /**
  * @param {string} locale
@@ -65,22 +69,37 @@ function render(state) {
   const wanted = screenFor(state);
   if (!wanted) return;
   if (state.session && !isDressed) return void settle();
-  const name = `${state.locale} ${wanted.name}`;
+  const make = makerOf(wanted);
+  const name = make ? `${state.locale} ${wanted.name}` : "loading";
   if (shown?.name === name) return shown.screen.update?.(state);
-  const isFirst = shown === null;
   shown?.screen.leave?.();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
-  const screen = wanted.build(app);
+  const screen = make ? make(app, wanted.about) : { element: h("div", { class: "spinner", role: "status", "aria-label": "…" }) };
   shown = { name, screen };
   shell.main.replaceChildren(screen.element);
   document.documentElement.lang = state.locale;
   document.documentElement.dir = directionOf(state.locale);
   document.documentElement.dataset.screen = wanted.name;
-  const heading = screen.element.querySelector("h1");
-  document.title = `${heading?.textContent ?? ""} – ${t("app.title")}`;
+  present(screen.element.querySelector("h1"));
+  others ??= loadScreens();
+  if (!make) void others.then(arrived);
+}
+
+/** @param {HTMLElement | null} heading Of a new screen. */
+function present(heading) {
+  if (!heading) return;
+  document.title = `${heading.textContent} – ${t("app.title")}`;
   // The first screen in a frame does not take the focus from the page around it.
-  if (!(isFirst && frame.isFramed)) heading?.focus({ preventScroll: isFirst });
+  if (!(isFirst && frame.isFramed)) heading.focus({ preventScroll: isFirst });
   if (!isFirst) scrollTo(0, 0);
+  isFirst = false;
+}
+
+/** What could be had of the other screens is here. */
+function arrived() {
+  const wanted = screenFor(store.get());
+  if (wanted && !makerOf(wanted)) store.set({ problem: { code: INCOMPLETE } });
+  else render(store.get());
 }
 
 /** At the deadline the server is asked; it decides. */
@@ -112,12 +131,13 @@ async function settle() {
 async function start() {
   document.documentElement.classList.toggle("framed", frame.isFramed);
   setTheme({});
-  const opening = access ? session.start() : store.set({ problem: { code: "link_incomplete" } });
+  const opening = token ? session.start() : store.set({ problem: { code: "link_incomplete" } });
   await loadLocale(store.get().locale);
   store.subscribe(render);
+  frame.begin();
   render(store.get());
   await opening;
-  if (!access) return;
+  if (!token) return;
   const forget = (/** @type {State} */ state) => state.session && hasEnded(state.session) && draft.forget();
   store.subscribe(forget);
   forget(store.get());

@@ -1,5 +1,8 @@
 // The conversation with the page that embeds this one. Its origin is pinned: found among those that the
 // server allows, and from then on the only one that is heard or told anything. Nothing is posted to `*`.
+//
+// Where no session can be read, neither can that list. But the list is the page's `frame-ancestors`, too: a
+// browser shows this page under no other. So whoever the browser says is above it may hear what is wrong.
 
 import { parseUrl } from "./links.js";
 import { hasEnded, phaseOf } from "./session.js";
@@ -10,6 +13,7 @@ import { hasEnded, phaseOf } from "./session.js";
 /**
  * @typedef {object} Frame
  * @property {boolean} isFramed
+ * @property {() => void} begin From now on the parent is told what there is to tell. Needs the words.
  * @property {(code: string, message: string) => void} error
  */
 
@@ -32,13 +36,15 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
   /**
    * @param {string} type
    * @param {object} data
+   * @param {string | null} to
    */
-  function post(type, data) {
+  function post(type, data, to = pinned) {
     if (!isFramed) return;
+    if (to === null) return void waiting.push({ type, data });
     const livemode = store.get().session?.livemode;
-    if (pinned === null || livemode === undefined) return void waiting.push({ type, data });
     const emitted_at = new Date().toISOString();
-    window.parent.postMessage({ type, version: 1, session_id: sessionId, livemode, emitted_at, data }, pinned);
+    const message = { type, version: 1, session_id: sessionId, ...(livemode !== undefined && { livemode }), emitted_at, data };
+    window.parent.postMessage(message, to);
   }
 
   /** @param {string} origin */
@@ -78,7 +84,10 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
       post("kyc.status_changed", { status: session.status, phase: phaseOf(session) });
       if (hasEnded(session)) conclude(session);
     }
-    if (problem && problem.code !== before?.problem?.code) post("kyc.error", { code: problem.code, message: explain(problem.code) });
+    if (problem && problem.code !== before?.problem?.code) {
+      const to = pinned ?? (state.session ? null : embedder());
+      post("kyc.error", { code: problem.code, message: explain(problem.code) }, to);
+    }
   }
 
   /** @param {Session} session */
@@ -88,15 +97,18 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
     else post("kyc.completed", { status, redirect_url });
   }
 
-  if (isFramed) {
+  function begin() {
+    if (!isFramed) return;
     addEventListener("message", hear);
     /** @type {State | null} */
     let before = null;
-    store.subscribe((state) => {
+    const follow = (/** @type {State} */ state) => {
       const last = before;
       before = state;
       tell(state, last);
-    });
+    };
+    store.subscribe(follow);
+    follow(store.get());
     let height = 0;
     new ResizeObserver(() => {
       const next = Math.ceil(document.body.getBoundingClientRect().height);
@@ -106,7 +118,7 @@ export function createFrame({ sessionId, store, onConfigure, onCancel, explain }
     }).observe(document.body);
   }
 
-  return { isFramed, error: (code, message) => post("kyc.error", { code, message }) };
+  return { isFramed, begin, error: (code, message) => post("kyc.error", { code, message }) };
 }
 
 /** @param {State | null} state */
@@ -115,9 +127,10 @@ function openOf(state) {
   return session?.status === "created" ? null : session;
 }
 
-/** Where the embedding page comes from, as far as the browser says it. */
+/** The origin of the embedding page, as far as the browser says it. */
 function embedder() {
-  return location.ancestorOrigins?.[0] ?? parseUrl(document.referrer)?.origin;
+  const origin = parseUrl(location.ancestorOrigins?.[0] ?? document.referrer)?.origin;
+  return origin === undefined || origin === "null" ? null : origin;
 }
 
 /**

@@ -1,50 +1,67 @@
-// Which screen the state asks for.
+// Which screen the state asks for. The one that most people see first comes with the page; the files of the
+// others, in steps/, follow while they look at it.
 
+import { consentScreen } from "./consent.js";
+import { INCOMPLETE, problemScreen } from "./problem.js";
 import { hasEnded, isChecking, timeLeft } from "./session.js";
-import { consentScreen } from "./steps/consent.js";
-import { dataEntryScreen } from "./steps/data_entry.js";
-import { documentScreen } from "./steps/document_upload.js";
-import { livenessScreen } from "./steps/liveness.js";
-import { problemScreen } from "./steps/problem.js";
-import { resultScreen } from "./steps/result.js";
-import { retryScreen } from "./steps/retry.js";
-import { selfieScreen } from "./steps/selfie.js";
-import { waitingScreen } from "./steps/waiting.js";
 
 /** @import { App, Screen, State, Step, StepType } from "./types.js" */
 
-/** @type {Record<StepType, (app: App, step: Step) => Screen>} */
-const STEPS = {
-  consent: consentScreen,
-  data_entry: dataEntryScreen,
-  document_upload: documentScreen,
-  selfie: selfieScreen,
-  liveness: livenessScreen,
-};
+/** @typedef {StepType | "problem" | "waiting" | "retry" | "result"} Kind */
+/** @typedef {(app: App, about: any) => Screen} Make */
+/**
+ * @typedef {object} Wanted
+ * @property {string} name Two states with the same name are served by the same screen.
+ * @property {Kind} kind
+ * @property {unknown} [about] What the screen is about beside the session: a step, a problem, a status.
+ */
+
+/** @type {Partial<Record<Kind, Make>>} */
+const makers = { consent: consentScreen, problem: problemScreen };
+/** @type {Array<() => Promise<Partial<Record<Kind, Make>>>>} */
+const LATER = [
+  async () => ({ data_entry: (await import("./steps/data_entry.js")).dataEntryScreen }),
+  async () => ({ document_upload: (await import("./steps/document_upload.js")).documentScreen }),
+  async () => {
+    const { selfieScreen, livenessScreen } = await import("./steps/face.js");
+    return { selfie: selfieScreen, liveness: livenessScreen };
+  },
+  async () => {
+    const { waitingScreen, retryScreen, resultScreen } = await import("./steps/outcome.js");
+    return { waiting: waitingScreen, retry: retryScreen, result: resultScreen };
+  },
+];
+
+/** Loads the others. A file that cannot be had now is missing for good: browsers remember the failure. */
+export async function loadScreens() {
+  await Promise.allSettled(LATER.map(async (load) => Object.assign(makers, await load())));
+}
+
+/** How a screen is made; `undefined` while its file is not here. @param {Wanted} wanted */
+export function makerOf({ kind }) {
+  return makers[kind];
+}
 
 /**
- * Two states with the same name are served by the same screen. `null`: nothing is known yet.
+ * `null`: nothing is known yet.
  * @param {State} state
- * @returns {{ name: string, build: (app: App) => Screen } | null}
+ * @returns {Wanted | null}
  */
 export function screenFor(state) {
   const { session, problem } = state;
-  if (problem && !(session && hasEnded(session))) {
+  if (problem && (problem.code === INCOMPLETE || !(session && hasEnded(session)))) {
     const hasRunOut = problem.code === "session_expired" && session && timeLeft(session) <= 0;
-    if (hasRunOut) return { name: "expired", build: (app) => resultScreen(app, "expired") };
-    return { name: `problem ${problem.code}`, build: (app) => problemScreen(app, problem) };
+    if (hasRunOut) return { name: "expired", kind: "result", about: "expired" };
+    return { name: `problem ${problem.code}`, kind: "problem", about: problem };
   }
   if (!session || session.status === "created") return null;
-  if (hasEnded(session)) {
-    const status = /** @type {Parameters<typeof resultScreen>[1]} */ (session.status);
-    return { name: status, build: (app) => resultScreen(app, status) };
-  }
-  if (isChecking(session)) return { name: `waiting ${session.attempts}`, build: waitingScreen };
+  if (hasEnded(session)) return { name: session.status, kind: "result", about: session.status };
+  if (isChecking(session)) return { name: `waiting ${session.attempts}`, kind: "waiting" };
   if (session.status === "requires_input" && session.last_error && session.attempts > state.acknowledged) {
-    return { name: `retry ${session.attempts}`, build: retryScreen };
+    return { name: `retry ${session.attempts}`, kind: "retry" };
   }
   const step = currentStep(state);
-  return step && { name: `${step.type} ${session.attempts}`, build: (app) => STEPS[step.type](app, step) };
+  return step && { name: `${step.type} ${session.attempts}`, kind: step.type, about: step };
 }
 
 /** The step on show: the next one, or an accepted one that the person went back to. @param {State} state */

@@ -50,8 +50,8 @@ export function rank(session) {
 
 /** @param {Session | null} session */
 function around(session) {
-  const { parent_origins, loopback_allowed } = session ?? {};
-  return { parent_origins, loopback_allowed };
+  const { parent_origins, loopback_allowed, media_types } = session ?? {};
+  return { parent_origins, loopback_allowed, media_types };
 }
 
 /** @typedef {ReturnType<typeof createSessionActions>} SessionActions */
@@ -66,7 +66,7 @@ export function createSessionActions(store, api) {
     setServerTime(session.server_time);
     const known = store.get().session;
     if (known && rank(session) < rank(known)) return;
-    // Not every answer says who may embed the page; that does not change with what the person does.
+    // Not every answer says who may embed the page, and what files are taken; the person does not change that.
     store.set({ session: { ...around(known), ...session }, problem: null });
   }
 

@@ -5,12 +5,12 @@ const KEY = "vetd.token.";
 /**
  * @typedef {object} Access
  * @property {string} sessionId
- * @property {string} token
+ * @property {string | null} token
  */
 
 /**
- * What the address or this tab knows. `null`: the link is not complete.
- * @returns {Access | null}
+ * What the address or this tab knows. Without a token the link is not complete.
+ * @returns {Access}
  */
 export function takeAccess() {
   const parameters = new URLSearchParams(location.search);
@@ -21,8 +21,7 @@ export function takeAccess() {
     history.replaceState(null, "", `?session_id=${encodeURIComponent(sessionId)}&resume=${resume}`);
   }
   const token = given || recall(KEY + sessionId);
-  if (!sessionId || !token) return null;
-  keepToken(sessionId, token);
+  if (token) keepToken(sessionId, token);
   return { sessionId, token };
 }
 

@@ -61,6 +61,8 @@ export interface Session {
   media: Media[];
   /** While checks run: how many of them have ended. */
   progress?: { done: number; total: number } | null;
+  /** The types of the files that the server takes. */
+  media_types?: string[];
   parent_origins?: string[];
   loopback_allowed?: boolean;
   /** Unix seconds. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch } from "./harness/browser.js";
+import { launchFor } from "./harness/browser.js";
 import { Parent, iframe } from "./harness/parent.js";
 import { Person } from "./harness/person.js";
 import { Vetd } from "./harness/vetd.js";
@@ -18,6 +18,7 @@ before(async () => {
 after(() => vetd.stop());
 
 /**
+ * @param {import("node:test").TestContext} t
  * @param {object} how
  * @param {import("./harness/browser.js").Camera} [how.camera]
  * @param {(address: string) => string} [how.body]
@@ -25,8 +26,8 @@ after(() => vetd.stop());
  * @param {string} code
  * @param {string} title
  */
-async function fails({ camera = {}, body = iframe, script }, code, title) {
-  const browser = await launch(camera);
+async function fails(t, { camera = {}, body = iframe, script }, code, title) {
+  const browser = await launchFor(t, camera);
   const context = await browser.newContext();
   if (script) await context.addInitScript(script);
   const session = await vetd.session({ template_slug: "passport" });
@@ -39,36 +40,35 @@ async function fails({ camera = {}, body = iframe, script }, code, title) {
   await person.picks("passport");
   await person.uses();
   await person.sees("You are verified");
-  await browser.close();
 }
 
-test("camera_blocked_by_permissions_policy: the parent has not given it", async () => {
+test("camera_blocked_by_permissions_policy: the parent has not given it", async (t) => {
   const body = (/** @type {string} */ address) => iframe(address).replace('allow="camera; microphone"', "");
-  await fails({ body }, "camera_blocked_by_permissions_policy", "This page may not use the camera");
+  await fails(t, { body }, "camera_blocked_by_permissions_policy", "This page may not use the camera");
 });
 
-test("camera_denied: the person or the browser said no", async () => {
-  await fails({ camera: { asks: true } }, "camera_denied", "The camera is not allowed");
+test("camera_denied: the person or the browser said no", async (t) => {
+  await fails(t, { camera: { asks: true } }, "camera_denied", "The camera is not allowed");
 });
 
-test("camera_missing: there is none", async () => {
-  await fails({ camera: { missing: true } }, "camera_missing", "No camera was found");
+test("camera_missing: there is none", async (t) => {
+  await fails(t, { camera: { missing: true } }, "camera_missing", "No camera was found");
 });
 
-test("camera_in_use: another program has it", async () => {
+test("camera_in_use: another program has it", async (t) => {
   const script = () => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("busy", "NotReadableError"));
   };
-  await fails({ script }, "camera_in_use", "The camera does not answer");
+  await fails(t, { script }, "camera_in_use", "The camera does not answer");
 });
 
-test("insecure_context: no camera without TLS", async () => {
+test("insecure_context: no camera without TLS", async (t) => {
   const script = () => Object.defineProperty(navigator, "mediaDevices", { value: undefined });
-  await fails({ script }, "insecure_context", "The camera needs a secure connection");
+  await fails(t, { script }, "insecure_context", "The camera needs a secure connection");
 });
 
-test("a camera that goes away in the middle is one that does not answer", async () => {
-  const browser = await launch({ shows: "selfie" });
+test("a camera that goes away in the middle is one that does not answer", async (t) => {
+  const browser = await launchFor(t, { shows: "selfie" });
   const context = await browser.newContext({ permissions: ["camera"] });
   await context.addInitScript(() => {
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -86,11 +86,10 @@ test("a camera that goes away in the middle is one that does not answer", async 
   await page.getByText("Bring your face into the oval").waitFor();
   await page.evaluate(() => /** @type {any} */ (window).pull());
   await page.getByText("The camera does not answer").waitFor();
-  await browser.close();
 });
 
-test("a face is taken by hand, also with the keyboard", async () => {
-  const browser = await launch({ shows: "selfie" });
+test("a face is taken by hand, also with the keyboard", async (t) => {
+  const browser = await launchFor(t, { shows: "selfie" });
   const context = await browser.newContext({ permissions: ["camera"] });
   await vetd.template("face", { steps: [{ type: "selfie" }] });
   const page = await context.newPage();
@@ -102,5 +101,4 @@ test("a face is taken by hand, also with the keyboard", async () => {
   await shutter.focus();
   await page.keyboard.press("Space");
   await person.sees("Is your face clearly visible?");
-  await browser.close();
 });

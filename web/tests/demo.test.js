@@ -1,24 +1,12 @@
 // The demo, as a newcomer opens it after the first start.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
 import { overflowing, tooSmall, violations } from "./harness/look.js";
-import { Vetd } from "./harness/vetd.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch()]);
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage();
 
 test("it creates the session that is asked for and embeds it", async () => {
   const page = await browser.newPage();

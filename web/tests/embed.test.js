@@ -2,27 +2,16 @@
 // what it says is said by the test, in its name.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
 import { LOOPBACK_PARENT, OTHER_PARENT, Parent } from "./harness/parent.js";
-import { Vetd } from "./harness/vetd.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch()]);
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage();
 
 /**
- * A page of a shop that mounts a session with embed.js and keeps what `onEvent` hears.
+ * A page of a shop that mounts a session with embed.js and keeps what `onEvent` hears. That includes, after
+ * 20 seconds, that the page does not answer: a test of what is heard says `kyc.ready` before that.
  * @param {Record<string, any>} session
  * @param {Record<string, any>} options further options of mountVerification
  * @param {Record<string, string>} headers of the shop's page
@@ -92,6 +81,7 @@ test("what the page says is heard; another shape, session or sender is not", asy
   const session = await vetd.session();
   const parent = await mount(session);
   await parent.frame.locator("main").waitFor({ state: "attached" });
+  await speak(parent, message(session, "kyc.ready"));
   const right = message(session, "kyc.test_right", { status: "requires_input" });
   await speak(parent, right);
   for (const wrong of [
@@ -118,7 +108,7 @@ test("what the page says is heard; another shape, session or sender is not", asy
   await speak(parent, { ...right, type: "kyc.test_last" });
   assert.deepEqual(
     (await events(parent)).map((event) => event.type),
-    ["kyc.test_right", "kyc.test_last"],
+    ["kyc.ready", "kyc.test_right", "kyc.test_last"],
   );
   await parent.page.context().close();
 });
@@ -127,12 +117,13 @@ test("another origin in the same iframe is not heard", async () => {
   const session = await vetd.session();
   const parent = await mount(session);
   await parent.frame.locator("main").waitFor({ state: "attached" });
+  await speak(parent, message(session, "kyc.ready"));
   const elsewhere = "http://elsewhere.localhost/";
   await parent.page.route(elsewhere, (route) => route.fulfill({ contentType: "text/html", body: "<main></main>" }));
   const frame = await (await parent.page.$("iframe"))?.contentFrame();
   await frame?.goto(elsewhere);
   await speak(parent, message(session, "kyc.test_stranger"));
-  assert.deepEqual(await events(parent), []);
+  assert.deepEqual((await events(parent)).map((event) => event.type), ["kyc.ready"]);
   await parent.page.context().close();
 });
 

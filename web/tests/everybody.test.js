@@ -2,27 +2,14 @@
 // what a template may change.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
 import { overflowing, tooSmall, violations } from "./harness/look.js";
 import { LOCALES, STEPS, open } from "./harness/person.js";
+import { stage } from "./harness/stage.js";
 import { prepare, tour } from "./harness/tour.js";
-import { Vetd } from "./harness/vetd.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch({ shows: "passport" })]);
-  await prepare(vetd);
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage({ shows: "passport" }, prepare);
 
 // 320 px is also what 200 % of a window of 640 and 400 % of one of 1280 come to.
 test("every screen fits into 320 px, and what is pressed is large enough", async () => {
@@ -89,7 +76,7 @@ test("who wants less motion gets none", async () => {
 });
 
 test("the template's theme and words are taken where they are safe, and made readable", async () => {
-  const context = await browser.newContext({ colorScheme: "light" });
+  const context = await browser.newContext({ colorScheme: "light", reducedMotion: "reduce" });
   const theme = { accent: "#ffe14d", radius: "none", font: "serif", mode: "dark", accent_dark: "red;} body{display:none" };
   const strings = { "app.title": "Acme <b>checks</b>", de: { "app.title": "Acme prüft" }, "consent.title": 7 };
   await vetd.template("acme", { steps: STEPS, theme, strings, locales: ["en", "de"] });

@@ -1,26 +1,17 @@
 // The whole flow with a mouse: from the link to the decision, on a page by itself.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
+import { SPECIMEN_SIZE, specimen, stopClock } from "./harness/browser.js";
+import { scan } from "./harness/pdf.js";
 import { Person, STEPS, open } from "./harness/person.js";
-import { Vetd } from "./harness/vetd.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch({ shows: "passport" })]);
+const { vetd, browser } = await stage({ shows: "passport" }, async (vetd) => {
   await vetd.template("passport", { steps: STEPS });
   await vetd.template("selfie", { steps: [{ type: "selfie" }, { type: "liveness" }] });
   await vetd.template("data", { steps: STEPS.slice(0, 2), checks: [{ type: "data_completeness", on_fail: "retry" }] });
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
 });
 
 /** @param {Record<string, any>} session */
@@ -28,10 +19,9 @@ async function verification(session) {
   return vetd.call("GET", `/v1/verifications/${session.verification_id}`);
 }
 
-test("a passport before the camera completes the session, and the page leads on", async () => {
-  const session = await vetd.session({ template_slug: "passport", redirect_url: "http://127.0.0.1:9/done" });
+test("a passport before the camera completes the session", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
   const context = await browser.newContext({ permissions: ["camera"] });
-  await context.route("http://127.0.0.1:9/**", (route) => route.fulfill({ body: "back at the shop" }));
   const { page, person } = await open(context, session);
   await person.sees("Confirm who you are");
   assert.ok(!page.url().includes("token="), "the token has left the address");
@@ -52,8 +42,31 @@ test("a passport before the camera completes the session, and the page leads on"
     [made.fields.first_name.value, made.fields.document_number.source],
     ["ANNA MARIA", "document_mrz"],
   );
-  await person.presses("Continue");
-  await page.waitForURL("http://127.0.0.1:9/done");
+  await context.close();
+});
+
+test("a page by itself leads on after a while, or when the person wants it", async () => {
+  const shop = "http://127.0.0.1:9/done";
+  const session = await vetd.session({ template_slug: "data", test_outcome: "completed", redirect_url: shop });
+  await vetd.simulate(session, "load", "submit");
+  const context = await browser.newContext();
+  await context.route(shop, (route) => route.fulfill({ body: "back at the shop" }));
+  const open = async () => {
+    const page = await context.newPage();
+    await stopClock(page);
+    await page.goto(session.iframe_url);
+    const person = new Person(page);
+    await person.sees("You are verified");
+    return { page, person };
+  };
+  const left = await open();
+  await left.page.clock.runFor(8_000);
+  await left.page.waitForURL(shop);
+  const kept = await open();
+  await kept.person.presses("Stay here");
+  await kept.page.clock.runFor(60_000);
+  await kept.person.presses("Continue");
+  await kept.page.waitForURL(shop);
   await context.close();
 });
 
@@ -73,6 +86,35 @@ test("both sides of a card are asked for, and may come from files", async () => 
   await person.sees("You are verified");
   const { media } = await verification(session);
   assert.deepEqual(media.map((/** @type {any} */ one) => one.kind), ["document_front", "document_back"]);
+  await context.close();
+});
+
+test("a document may come as PDF, which is sent as it is; a face may not", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const { page, person } = await open(context, session);
+  await person.consents();
+  await person.submitsData();
+  await person.chooses();
+  await page.getByText("Files: JPEG, PNG, WebP").filter({ hasText: "PDF" }).waitFor();
+  const passport = await specimen("passport");
+  const chooses = (/** @type {Buffer} */ buffer, on = page) =>
+    on.locator("input[type=file]").setInputFiles({ name: "scan.pdf", mimeType: "application/pdf", buffer });
+  await chooses(scan([passport, passport, passport], SPECIMEN_SIZE));
+  await person.sees("Send this file?");
+  await page.getByText("scan.pdf").waitFor();
+  await person.presses("Send this file");
+  await page.getByText("This PDF has too many pages.").waitFor();
+  await chooses(scan([passport], SPECIMEN_SIZE));
+  await person.presses("Send this file");
+  await person.sees("You are verified");
+  assert.equal((await verification(session)).fields.document_number.source, "document_mrz");
+
+  const selfie = await open(context, await vetd.session({ template_slug: "selfie" }));
+  await selfie.person.sees("A picture of your face");
+  assert.doesNotMatch(String(await selfie.page.locator("input[type=file]").getAttribute("accept")), /pdf/);
+  await chooses(scan([passport], SPECIMEN_SIZE), selfie.page);
+  await selfie.page.getByText("PDF files are not taken.").waitFor();
   await context.close();
 });
 

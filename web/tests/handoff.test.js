@@ -1,24 +1,12 @@
 // From the desk to the phone: the code leads to the session, and the desk follows what happens there.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import jsQR from "jsqr";
 
-import { launch } from "./harness/browser.js";
-import { Vetd } from "./harness/vetd.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch()]);
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage();
 
 /**
  * What a camera reads of an SVG document on a screen.

@@ -1,26 +1,13 @@
 // The page in the frame of another origin: what it says, whom it hears, and what each message does.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
 import { LOOPBACK_PARENT, OTHER_PARENT, Parent, iframe } from "./harness/parent.js";
 import { LOCALES, Person, STEPS } from "./harness/person.js";
-import { Vetd } from "./harness/vetd.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch({ shows: "passport" })]);
-  await vetd.template("passport", { steps: STEPS, locales: LOCALES });
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage({ shows: "passport" }, (vetd) => vetd.template("passport", { steps: STEPS, locales: LOCALES }));
 
 /**
  * @param {Record<string, any>} session
@@ -98,13 +85,26 @@ test("what is sent but not decided is called so", async () => {
 
 test("the frame grows with what is in it", async () => {
   const { context, parent, person } = await framed();
-  const content = () => parent.frame.locator("body").evaluate((body) => Math.ceil(body.getBoundingClientRect().height));
-  const first = await content();
-  await parent.hear("kyc.resize", { height: first });
+  // The parent does what it is told, as embed.js would.
+  await parent.page.evaluate(() => {
+    const follow = (/** @type {any} */ message) => {
+      const frame = document.querySelector("iframe");
+      if (frame && message.type === "kyc.resize") frame.style.height = `${message.data.height}px`;
+    };
+    /** @type {any} */ (window).heard.forEach((/** @type {any} */ one) => follow(one.data));
+    addEventListener("message", ({ data }) => follow(data));
+  });
+  const frame = await (await parent.page.$("iframe"))?.contentFrame();
+  const fitted = async () => {
+    await frame?.waitForFunction(() => innerHeight === Math.ceil(document.body.getBoundingClientRect().height));
+    return Number(await frame?.evaluate(() => innerHeight));
+  };
+  await fitted();
   await person.consents();
-  const next = await content();
-  assert.notEqual(next, first);
-  await parent.hear("kyc.resize", { height: next });
+  const empty = await fitted();
+  await person.presses("Continue");
+  await parent.frame.getByText("Please fill this in.").first().waitFor();
+  assert.ok((await fitted()) > empty, "what is wrong takes room");
   await context.close();
 });
 

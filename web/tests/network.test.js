@@ -1,25 +1,12 @@
 // What is lost on the way to the server and back costs the person nothing.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
-import { Person, STEPS, open } from "./harness/person.js";
-import { Vetd } from "./harness/vetd.js";
+import { ALL_STEPS, Person, STEPS, open } from "./harness/person.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch({ shows: "passport" })]);
-  await vetd.template("passport", { steps: [...STEPS, { type: "selfie" }, { type: "liveness" }] });
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage({ shows: "passport" }, (vetd) => vetd.template("passport", { steps: ALL_STEPS }));
 
 test("an upload that is cut goes on where it was cut", async () => {
   const session = await vetd.session({ template_slug: "passport" });
@@ -97,15 +84,17 @@ test("a busy server is tried again, and says what is wrong if it stays so", asyn
   const session = await vetd.session({ template_slug: "passport" });
   const context = await browser.newContext();
   const { page, person } = await open(context, session);
-  let refusals = 0;
-  await page.route("**/steps/consent", (route) => {
-    refusals += 1;
-    if (refusals > 1) return route.continue();
+  const busy = page.getByText("The server is busy.");
+  let tries = 0;
+  await page.route("**/steps/consent", async (route) => {
+    tries += 1;
+    // The second try gets its answer once the person has been told.
+    if (tries > 1) return busy.waitFor().then(() => route.continue());
     return route.fulfill({ status: 503, headers: { "Retry-After": "1" }, json: { error: { code: "dependency_unavailable", message: "…" } } });
   });
   await person.presses("Agree and continue");
-  await page.getByText("The server is busy.").waitFor();
   await person.sees("Your details");
+  assert.equal(tries, 2);
   await page.route("**/steps/data_entry", (route) =>
     route.fulfill({ status: 500, json: { error: { code: "internal_error", message: "…", request_id: "req_1" } } }),
   );
@@ -150,6 +139,25 @@ test("a page that could not begin begins when the person tries again, and follow
   assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--radius")), "0");
   await vetd.call("POST", `/v1/sessions/${session.id}/cancel`, {});
   await person.sees("Die Prüfung wurde abgebrochen");
+  await context.close();
+});
+
+test("a file that is lost on the way is asked for anew when the person tries again", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("**/steps/data_entry.js", (route) => route.abort());
+  await page.goto(session.iframe_url);
+  const person = new Person(page);
+  await person.presses("Agree and continue");
+  await person.sees("Something went wrong");
+  await page.unroute("**/steps/data_entry.js");
+  await context.setOffline(true);
+  await person.presses("Try again");
+  await page.getByText("No connection.").waitFor();
+  await context.setOffline(false);
+  await person.sees("Your details");
+  await person.submitsData();
   await context.close();
 });
 

@@ -1,25 +1,13 @@
 // The page is loaded again, in this tab or another, with its token or a wrong one.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
-import { Person, STEPS, open } from "./harness/person.js";
-import { Vetd } from "./harness/vetd.js";
+import { Parent } from "./harness/parent.js";
+import { ALL_STEPS, Person, open } from "./harness/person.js";
+import { stage } from "./harness/stage.js";
 
-/** @type {Vetd} */
-let vetd;
-/** @type {import("playwright-core").Browser} */
-let browser;
-
-before(async () => {
-  [vetd, browser] = await Promise.all([Vetd.start(), launch({ shows: "passport" })]);
-  await vetd.template("passport", { steps: [...STEPS, { type: "selfie" }, { type: "liveness" }] });
-});
-after(async () => {
-  await browser.close();
-  await vetd.stop();
-});
+const { vetd, browser } = await stage({ shows: "passport" }, (vetd) => vetd.template("passport", { steps: ALL_STEPS }));
 
 test("a reload at every step goes on there, without any command to the server", async () => {
   const session = await vetd.session({ template_slug: "passport" });
@@ -99,5 +87,29 @@ test("a forged token and the token of another session open nothing", async () =>
   address.searchParams.set("token", other.sdk_token);
   await page.goto(address.href);
   await new Person(page).sees("This link does not work");
+  await context.close();
+});
+
+test("a parent hears why no session could be opened", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const parent = await Parent.open(context, { address: session.iframe_url });
+  await parent.hear("kyc.ready");
+  const frame = await (await parent.page.$("iframe"))?.contentFrame();
+  const told = async (/** @type {string} */ code, /** @type {string} */ message) => {
+    const { origin, data } = await parent.hears("kyc.error", { code });
+    assert.equal(origin, vetd.url);
+    assert.deepEqual([data.data.message, data.session_id, data.livemode], [message, session.id, undefined]);
+  };
+  await frame?.evaluate(([key, token]) => {
+    sessionStorage.setItem(String(key), String(token));
+    location.reload();
+  }, [`vetd.token.${session.id}`, `${session.sdk_token.slice(0, -4)}AAAA`]);
+  await told("invalid_signature", "This link does not work");
+  await frame?.evaluate(() => {
+    sessionStorage.clear();
+    location.reload();
+  });
+  await told("link_incomplete", "This link is not complete");
   await context.close();
 });

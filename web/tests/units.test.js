@@ -4,17 +4,17 @@ import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 
-import { countries } from "../iframe/countries.js";
-import { failureOf } from "../iframe/camera.js";
-import { dateOf, dateOrder, digitsOf, humanised, months, wrong } from "../iframe/fields.js";
+import { countries } from "../iframe/steps/countries.js";
+import { failureOf } from "../iframe/steps/camera.js";
+import { dateOf, dateOrder, digitsOf, humanised, months, wrong } from "../iframe/steps/fields.js";
 import { eventParser } from "../iframe/follow.js";
 import { isAllowed, isLoopback } from "../iframe/frame.js";
 import { LOCALES, choose, offered, ownWords } from "../iframe/i18n.js";
 import { isWebAddress, pieces } from "../iframe/links.js";
-import { areaUnder } from "../iframe/picture.js";
-import { reasonKey } from "../iframe/reasons.js";
+import { FileError, areaUnder, namesOf, pictureFrom, typesFor } from "../iframe/steps/picture.js";
+import { reasonKey } from "../iframe/steps/reasons.js";
 import { phaseOf, rank } from "../iframe/session.js";
-import { createJudge, sharpnessOf } from "../iframe/sharpness.js";
+import { createJudge, sharpnessOf } from "../iframe/steps/sharpness.js";
 
 /** @typedef {import("../iframe/types.js").Session} Session */
 
@@ -68,6 +68,20 @@ test("every word that the page asks for is there, and every word is asked for", 
   const made = [...source.matchAll(new RegExp(`\`((?:${spaces})\\.[a-z_.]*)\\$\\{`, "g"))].map((match) => String(match[1]));
   const isAsked = (/** @type {string} */ key) => known.includes(key) || made.some((start) => key.startsWith(start));
   assert.deepEqual(Object.keys(english).filter((key) => !isAsked(key)), []);
+});
+
+test("the page begins with the files that are in no folder, and the others wait until they are asked for", async () => {
+  /** @type {Set<string>} */
+  const begun = new Set();
+  const follow = async (/** @type {string} */ name) => {
+    if (begun.has(name)) return;
+    begun.add(name);
+    const source = await readFile(new URL(name, PAGE), "utf8");
+    const imports = [...source.matchAll(/^import [^;(]*"(\.[^"]+)";$/gm)].map(([, path]) => new URL(String(path), new URL(name, PAGE)));
+    for (const { href } of imports) await follow(href.slice(PAGE.href.length));
+  };
+  await follow("app.js");
+  assert.deepEqual([...begun].sort(), (await readdir(PAGE)).filter((name) => name.endsWith(".js")).sort());
 });
 
 test("every code of the checks has words, and what the person can mend has its own", async () => {
@@ -206,6 +220,32 @@ test("what is taken is what the stage shows", () => {
   assert.deepEqual(tall, { x: 0, y: 555, width: 1080, height: 810 });
   const wide = areaUnder({ width: 1920, height: 1080 }, { width: 400, height: 300 }, { x: 100, y: 75, width: 200, height: 150 });
   assert.deepEqual(wide, { x: 600, y: 270, width: 720, height: 540 });
+});
+
+test("files are those that the server takes, and a face comes as a picture", () => {
+  const three = ["image/jpeg", "image/png", "image/webp"];
+  assert.deepEqual([typesFor(session({}), true), typesFor(null, false)], [three, three]);
+  const known = session({ media_types: [...three, "image/heic", "application/pdf"] });
+  assert.deepEqual(typesFor(known, true), known.media_types);
+  assert.deepEqual(typesFor(known, false), [...three, "image/heic"]);
+  assert.equal(namesOf(typesFor(known, true), "de"), "JPEG, PNG, WebP, HEIC oder PDF");
+});
+
+test("what the browser cannot show is sent as it is, if the server can read it", async () => {
+  // A browser that can show none of these.
+  Object.assign(globalThis, { createImageBitmap: () => Promise.reject(new DOMException("no", "InvalidStateError")) });
+  const file = (/** @type {string} */ type, size = 10) => new File([new Uint8Array(size)], "file", { type });
+  const all = ["image/jpeg", "image/heic", "application/pdf"];
+  for (const type of ["application/pdf", "image/heic"]) {
+    const sent = file(type);
+    assert.deepEqual(await pictureFrom(sent, all), { picture: sent, isShown: false }, type);
+    await assert.rejects(pictureFrom(file(type, 16 * 1024 * 1024 + 1), all), new FileError("too_large"), type);
+  }
+  for (const [type, size, code] of /** @type {const} */ ([
+    ["application/pdf", 10, "pdf"], ["image/heic", 10, "unreadable"], ["image/jpeg", 10, "unreadable"], ["application/pdf", 0, "empty"],
+  ])) {
+    await assert.rejects(pictureFrom(file(type, size), ["image/jpeg"]), new FileError(code), `${type} ${size}`);
+  }
 });
 
 test("cameras fail by name", () => {

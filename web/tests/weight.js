@@ -18,8 +18,8 @@ function median(values) {
 const [vetd, browser] = await Promise.all([Vetd.start(), launch()]);
 await prepare(vetd);
 for (const locale of LOCALES) {
-  const { files, bytes } = await weigh(vetd, browser, { locale });
-  console.log(`${locale}: ${bytes} bytes in ${files} files`);
+  const { first, all } = await weigh(vetd, browser, { locale });
+  console.log(`${locale}: ${all.bytes} bytes in ${all.files} files, ${first.bytes} in ${first.files} for the first step`);
 }
 for (const [name, network] of /** @type {const} */ ([["this machine", undefined], ["a mobile network (165 ms, 8.1 Mbit/s)", MOBILE]])) {
   const times = [];

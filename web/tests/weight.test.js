@@ -3,19 +3,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { launch } from "./harness/browser.js";
 import { LOCALES } from "./harness/person.js";
-import { LIMIT, prepare, weigh } from "./harness/weigh.js";
-import { Vetd } from "./harness/vetd.js";
+import { stage } from "./harness/stage.js";
+import { FIRST_LIMIT, LIMIT, prepare, weigh } from "./harness/weigh.js";
 
-test("the page weighs at most 60 kB in every language", async () => {
-  const [vetd, browser] = await Promise.all([Vetd.start(), launch()]);
-  await prepare(vetd);
+const { vetd, browser } = await stage({}, prepare);
+
+test("the page weighs at most 60 kB in every language, and its first step 40", async () => {
   for (const locale of LOCALES) {
-    const { files, bytes } = await weigh(vetd, browser, { locale });
-    assert.ok(files > 30, `only ${files} files were counted`);
-    assert.ok(bytes <= LIMIT, `${locale}: ${bytes} bytes`);
+    const { first, all } = await weigh(vetd, browser, { locale });
+    assert.ok(all.files > 30, `only ${all.files} files were counted`);
+    assert.ok(all.bytes <= LIMIT, `${locale}: ${all.bytes} bytes`);
+    assert.ok(first.bytes <= FIRST_LIMIT, `${locale}: ${first.bytes} bytes for the first step`);
   }
-  await browser.close();
-  await vetd.stop();
 });

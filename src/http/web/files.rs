@@ -81,9 +81,10 @@ impl Files {
         format!("iframe/assets/{}", self.version)
     }
 
-    /// Modules import one another; named at once, they are fetched at once.
+    /// Modules import one another; named at once, they are fetched at once. Those in folders wait until
+    /// the page asks for them.
     fn preloads(&self) -> String {
-        let modules = self.page.keys().filter(|name| name.ends_with(".js"));
+        let modules = self.page.keys().filter(|name| name.ends_with(".js") && !name.contains('/'));
         let links = modules
             .map(|name| format!("<link rel=\"modulepreload\" nonce=\"{{{{nonce}}}}\" href=\"{{{{assets}}}}/{name}\">"));
         links.collect::<Vec<_>>().join("\n")
@@ -139,5 +140,6 @@ mod tests {
         let page = Site::default().files().template("index.html");
         assert!(!page.contains("{{assets}}") && !page.contains("{{modulepreload}}"), "{page}");
         assert!(page.contains("{{nonce}}"));
+        assert!(page.contains("/app.js\"") && !page.contains("/steps/"), "{page}");
     }
 }

@@ -2,12 +2,12 @@
 // soon as it is mended.
 
 import { ApiError } from "../api.js";
-import { countries } from "../countries.js";
 import { h, uniqueId } from "../dom.js";
-import { AUTOCOMPLETE, LONGEST, dateOf, dateOrder, humanised, months, wrong } from "../fields.js";
 import { icon } from "../icons.js";
 import { button, busy, screen } from "../layout.js";
 import { fillButton } from "../test_mode.js";
+import { countries } from "./countries.js";
+import { AUTOCOMPLETE, LONGEST, dateOf, dateOrder, humanised, months, wrong } from "./fields.js";
 
 /** @import { App, Field, Screen, Step } from "../types.js" */
 

@@ -1,11 +1,11 @@
 // A document: which one, from where, and a picture of each side.
 
-import { captureScreen } from "../capture.js";
-import { countries, countryName } from "../countries.js";
 import { h, replace, uniqueId } from "../dom.js";
 import { icon } from "../icons.js";
 import { button, busy, iconButton, screen } from "../layout.js";
 import { fillButton } from "../test_mode.js";
+import { captureScreen } from "./capture.js";
+import { countries, countryName } from "./countries.js";
 
 /** @import { App, DocumentKind, Media, MediaKind, Screen, Step } from "../types.js" */
 

@@ -19,6 +19,19 @@ const SPECIMENS = fileURLToPath(new URL("../../../checks/specimen-pictures/", im
  * @property {boolean} [missing] true if there is none
  */
 
+/**
+ * Stops the clock of a page, a minute on. Afterwards `page.clock.runFor` moves it.
+ * @param {import("playwright-core").Page} page
+ */
+export async function stopClock(page) {
+  await page.clock.install();
+  // Installed, it still goes on; and it can be stopped only at a time to come.
+  await page.clock.pauseAt(Date.now() + 60_000);
+}
+
+/** Of the specimens of passports, in pixels. */
+export const SPECIMEN_SIZE = { width: 1280, height: 960 };
+
 /** @param {Specimen} name */
 export async function specimen(name) {
   return readFile(join(SPECIMENS, `${name}.jpg`));
@@ -52,5 +65,16 @@ export async function launch(camera = {}) {
   }
   const browser = await chromium.launch({ executablePath, args, timeout: 60_000 });
   browser.on("disconnected", () => void rm(folder, { recursive: true, force: true }));
+  return browser;
+}
+
+/**
+ * Starts a browser that ends with a test, however that ends.
+ * @param {import("node:test").TestContext} t
+ * @param {Camera} camera
+ */
+export async function launchFor(t, camera = {}) {
+  const browser = await launch(camera);
+  t.after(() => browser.close());
   return browser;
 }

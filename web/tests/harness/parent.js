@@ -61,15 +61,25 @@ export class Parent {
    * Waits for a message of this type, with these values in its data.
    * @param {string} type
    * @param {Record<string, any>} data
-   * @returns {Promise<Record<string, any>>}
+   * @returns {Promise<Record<string, any>>} what it says
    */
   async hear(type, data = {}) {
+    return (await this.hears(type, data)).data;
+  }
+
+  /**
+   * The same, with who has sent it.
+   * @param {string} type
+   * @param {Record<string, any>} data
+   * @returns {Promise<Heard>}
+   */
+  async hears(type, data) {
     const found = await this.page.waitForFunction(
       ([type, data]) => {
         const heard = /** @type {any} */ (window).heard;
-        const fits = (/** @type {any} */ one) =>
+        const fits = (/** @type {any} */ { data: one }) =>
           one?.type === type && Object.entries(data).every(([name, value]) => one.data?.[name] === value);
-        return heard.map((/** @type {any} */ one) => one.data).find(fits);
+        return heard.find(fits);
       },
       /** @type {[string, Record<string, any>]} */ ([type, data]),
     );

@@ -7,7 +7,7 @@ const SPECIMENS = fileURLToPath(new URL("../../../checks/specimen-pictures/", im
 /** Where the person looks: the page itself, or the frame in it. */
 /** @typedef {import("playwright-core").Page | import("playwright-core").FrameLocator} Sight */
 
-/** Everything that a flow can ask for. */
+/** What a flow with a document asks for. */
 export const STEPS = [
   { type: "consent", text: "I agree that Example Shop verifies my identity.\n\nThe [privacy notice](https://example.com/privacy) says more." },
   {
@@ -21,6 +21,8 @@ export const STEPS = [
   },
   { type: "document_upload" },
 ];
+/** Everything that a flow can ask for. */
+export const ALL_STEPS = [...STEPS, { type: "selfie" }, { type: "liveness" }];
 export const LOCALES = ["en", "es", "fr", "de", "pt", "ar", "zh"];
 
 export class Person {

@@ -1,16 +1,14 @@
 // Every screen of the page, one after the other, for those who want to look at each.
 
-import { LOCALES, Person, STEPS } from "./person.js";
+import { ALL_STEPS, LOCALES, Person, STEPS } from "./person.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").BrowserContext} BrowserContext */
 /** @typedef {(name: string, page: Page) => Promise<void>} Visit */
 
-const FLOW = { steps: [...STEPS, { type: "selfie" }, { type: "liveness" }], locales: LOCALES };
-
 /** What the tour needs on the server. @param {import("./vetd.js").Vetd} vetd */
 export async function prepare(vetd) {
-  await vetd.template("tour", FLOW);
+  await vetd.template("tour", { steps: ALL_STEPS, locales: LOCALES });
   await vetd.template("data", { steps: STEPS.slice(0, 2), locales: LOCALES, checks: [{ type: "age" }] });
 }
 
@@ -52,6 +50,10 @@ async function steps(vetd, context, visit) {
   await page.getByRole("dialog").waitFor();
   await visit("phone", page);
   await page.keyboard.press("Escape");
+  await page.locator("input[type=file]").setInputFiles({ name: "scan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF") });
+  await person.sees("Send this file?");
+  await visit("file", page);
+  await person.presses("Take again");
   await person.picks("id_card_front");
   await visit("preview", page);
   await person.uses();
@@ -83,8 +85,8 @@ async function steps(vetd, context, visit) {
 }
 
 /**
- * The camera with a document before it. It takes the picture by itself once the document is still, so
- * the page's clock stands.
+ * The camera with a document before it. It takes the picture by itself once the document is still, but not
+ * in a tab that nobody sees.
  * @param {import("./vetd.js").Vetd} vetd
  * @param {BrowserContext} context
  * @param {Visit} visit
@@ -95,7 +97,7 @@ async function camera(vetd, context, visit) {
   await person.consents();
   await person.submitsData();
   await person.chooses();
-  await page.clock.install();
+  await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true }));
   await person.presses("Use the camera");
   await page.getByText("Fit the document into the frame").waitFor();
   await visit("camera-document", page);

@@ -11,6 +11,11 @@ export const API_KEY = "ak_test_0123456789abcdefghijklmn";
 
 /** @typedef {Record<string, any>} Json */
 
+/** Servers end with their test file, also if that is ended before its end. @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+process.once("exit", () => running.forEach((child) => child.kill()));
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.once(signal, () => process.exit(1));
+
 export class Vetd {
   /** @type {import("node:child_process").ChildProcess | null} */
   #process = null;
@@ -60,6 +65,8 @@ export class Vetd {
     const env = { ...process.env, VETD_BOOTSTRAP_TEST_KEY: API_KEY, VETD_CLOCK_OFFSET: String(this.#offset) };
     const child = spawn(program, flags, { cwd: this.#folder, env, stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     child.stderr.on("data", (text) => (this.log += text));
     for await (const line of createInterface({ input: child.stdout })) {
       const url = /listening on +(http:\/\/\S+)/.exec(line)?.[1];
@@ -113,6 +120,15 @@ export class Vetd {
    */
   async session(body = {}) {
     return this.call("POST", "/v1/sessions", body);
+  }
+
+  /**
+   * Waits until a session has come to this status.
+   * @param {Json} session
+   * @param {string} status
+   */
+  async reaches(session, status) {
+    while ((await this.call("GET", `/v1/sessions/${session.id}`)).status !== status);
   }
 
   /**

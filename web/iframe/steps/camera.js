@@ -1,19 +1,22 @@
-// The live camera: a frame to fit things into, a hint what to change, and the picture taken by hand or,
-// once it is sharp and still, by itself.
+// The live camera: opened, or every way in which that fails by its name; then a frame to fit things into, a
+// hint what to change, and the picture taken by hand or, once it is sharp and still, by itself.
 
-import { CameraError, closeCamera, hasSeveralCameras, openCamera } from "./camera.js";
-import { h, show } from "./dom.js";
-import { icon } from "./icons.js";
-import { iconButton } from "./layout.js";
+import { h, show } from "../dom.js";
+import { icon } from "../icons.js";
+import { iconButton } from "../layout.js";
 import { areaUnder, snapshot } from "./picture.js";
 import { SAMPLE, createJudge, greyOf } from "./sharpness.js";
 
-/** @import { App } from "./types.js" */
-/** @import { CameraFailure } from "./camera.js" */
+/** @import { App } from "../types.js" */
 
 /** Time between two looks at the picture, and before the first one that counts, in milliseconds. */
 const INTERVAL = 160;
 const SETTLING = 1200;
+
+/**
+ * @typedef {"camera_blocked_by_permissions_policy" | "camera_denied" | "camera_missing" | "camera_in_use"
+ *   | "insecure_context"} CameraFailure
+ */
 
 /**
  * @param {App} app
@@ -125,4 +128,55 @@ export function viewfinder({ t }, { shape, onPicture, onFailure, onClose }) {
 
   void open();
   return { element, close };
+}
+
+class CameraError extends Error {
+  /** @param {CameraFailure} code */
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/**
+ * @param {"environment" | "user"} facing
+ * @returns {Promise<MediaStream>} Throws a `CameraError`.
+ */
+async function openCamera(facing) {
+  if (!isSecureContext || !navigator.mediaDevices) throw new CameraError("insecure_context");
+  if (isBlockedByPolicy()) throw new CameraError("camera_blocked_by_permissions_policy");
+  const video = { facingMode: { ideal: facing }, width: { ideal: 2560 }, height: { ideal: 1440 } };
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video, audio: false });
+  } catch (error) {
+    throw new CameraError(failureOf(error instanceof Error ? error.name : ""));
+  }
+}
+
+/** The embedding page has not given the frame `allow="camera"`. Not every browser can say so. */
+function isBlockedByPolicy() {
+  const policy = /** @type {any} */ (document).permissionsPolicy ?? /** @type {any} */ (document).featurePolicy;
+  return policy?.allowsFeature?.("camera") === false;
+}
+
+/**
+ * By the names of the exceptions that Media Capture and Streams gives.
+ * @param {string} name
+ * @returns {CameraFailure}
+ */
+export function failureOf(name) {
+  if (name === "NotFoundError" || name === "OverconstrainedError") return "camera_missing";
+  if (name === "NotReadableError" || name === "AbortError") return "camera_in_use";
+  return "camera_denied";
+}
+
+/** @param {MediaStream | null} stream */
+function closeCamera(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/** Whether there is another camera to switch to. */
+async function hasSeveralCameras() {
+  const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+  return devices.filter((device) => device.kind === "videoinput").length > 1;
 }

@@ -1,14 +1,14 @@
 // Sends a picture in parts, so that a connection that breaks costs no more than what was under way on
 // it. Every part carries the same Idempotency-Key: it counts for the whole file.
 
-import { ApiError, newKey, pause } from "./api.js";
+import { ApiError, newKey, pause } from "../api.js";
 
-/** @import { Media, MediaKind } from "./types.js" */
+/** @import { Media, MediaKind } from "../types.js" */
 
 const PART = 256 * 1024;
 
 /**
- * @param {import("./api.js").Api} api
+ * @param {import("../api.js").Api} api
  * @param {MediaKind} kind
  * @param {Blob} file
  * @param {object} watch
@@ -51,7 +51,7 @@ export async function upload(api, kind, file, { progress, report, signal }) {
 
 /**
  * How much the server has of it; `undefined` if it cannot be asked now.
- * @param {import("./api.js").Api} api
+ * @param {import("../api.js").Api} api
  * @param {string} path
  * @param {AbortSignal} signal
  */

@@ -4,8 +4,11 @@
 const LARGEST_FILE = 16 * 1024 * 1024;
 const LONGEST_SIDE = 4000;
 const QUALITY = 0.92;
-/** What the server reads as it is. */
-const TAKEN = ["image/jpeg", "image/png", "image/webp"];
+/** What every browser can show, and every server takes. */
+const PICTURES = ["image/jpeg", "image/png", "image/webp"];
+const PDF = "application/pdf";
+
+/** @import { Session } from "../types.js" */
 
 /** @typedef {{ x: number, y: number, width: number, height: number }} Area */
 
@@ -19,23 +22,51 @@ export class FileError extends Error {
 }
 
 /**
- * A file as the server takes it. Kinds that only the browser can read, such as HEIC in Safari, are
- * written anew.
- * @param {File} file
- * @returns {Promise<Blob>} Throws a `FileError`.
+ * The types of the files that the server takes. A face is shown by a picture alone.
+ * @param {Session | null} session
+ * @param {boolean} isDocument
  */
-export async function pictureFrom(file) {
+export function typesFor(session, isDocument) {
+  const types = session?.media_types ?? PICTURES;
+  return isDocument ? types : types.filter((type) => type !== PDF);
+}
+
+/**
+ * `JPEG, PNG or PDF`, as the person's language lists things.
+ * @param {string[]} types
+ * @param {string} locale
+ */
+export function namesOf(types, locale) {
+  const names = types.map((type) => (type === "image/webp" ? "WebP" : (type.split("/")[1] ?? type).toUpperCase()));
+  return new Intl.ListFormat(locale, { type: "disjunction" }).format(names);
+}
+
+/**
+ * A file as the server takes it. Pictures that only the browser can read are written anew; what only the
+ * server can read, as PDF, goes there as it is.
+ * @param {File} file
+ * @param {string[]} types What the server takes.
+ * @returns {Promise<{ picture: Blob, isShown: boolean }>} Throws a `FileError`.
+ */
+export async function pictureFrom(file, types) {
   if (file.size === 0) throw new FileError("empty");
-  if (file.type === "application/pdf") throw new FileError("pdf");
+  const isTaken = types.includes(file.type);
+  if (file.type === PDF && !isTaken) throw new FileError("pdf");
+  if (isTaken && !PICTURES.includes(file.type)) {
+    if (file.size > LARGEST_FILE) throw new FileError("too_large");
+    const image = file.type === PDF ? null : await decode(file).catch(() => null);
+    image?.close();
+    return { picture: file, isShown: image !== null };
+  }
   const image = await decode(file);
-  if (TAKEN.includes(file.type) && file.size <= LARGEST_FILE) {
+  if (isTaken && file.size <= LARGEST_FILE) {
     image.close();
-    return file;
+    return { picture: file, isShown: true };
   }
   const blob = await draw(image, { x: 0, y: 0, width: image.width, height: image.height }, 0);
   image.close();
   if (blob.size > LARGEST_FILE) throw new FileError("too_large");
-  return blob;
+  return { picture: blob, isShown: true };
 }
 
 /** @param {Blob} blob */

@@ -1,9 +1,9 @@
 // Moving to the phone: a code that opens the same session there, while this page follows along.
 
-import { h } from "./dom.js";
-import { button, busy, notice, openDialog } from "./layout.js";
+import { h } from "../dom.js";
+import { button, busy, notice, openDialog } from "../layout.js";
 
-/** @import { App } from "./types.js" */
+/** @import { App } from "../types.js" */
 
 /** Only where there is a mouse: a phone need not move to a phone. */
 export function canHandOff() {

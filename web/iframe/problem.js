@@ -1,9 +1,12 @@
 // The page cannot go on: why, in plain words, and what to do.
 
-import { h } from "../dom.js";
-import { button, busy, screen } from "../layout.js";
+import { h } from "./dom.js";
+import { button, busy, screen } from "./layout.js";
 
-/** @import { App, Screen, State } from "../types.js" */
+/** @import { App, Screen, State } from "./types.js" */
+
+/** The files of a screen cannot be had. */
+export const INCOMPLETE = "page_incomplete";
 
 /** @type {Record<string, string>} */
 const WORDS = {
@@ -29,6 +32,8 @@ export function problemScreen({ t, session, store }, { code, reference }) {
     icon: "retake",
     press: () =>
       void busy(again, async () => {
+        // Waits for the connection; then all files are asked for anew, maybe those of a newer version.
+        if (code === INCOMPLETE) return session.refresh().finally(() => location.reload());
         store.set({ problem: null });
         await session.start();
       }),

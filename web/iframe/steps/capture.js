@@ -1,18 +1,18 @@
 // One picture, from the first word about it to the server's answer: camera or file, a look at it, sent,
 // and what the server advises.
 
-import { ApiError } from "./api.js";
-import { h, replace } from "./dom.js";
+import { ApiError } from "../api.js";
+import { h, replace } from "../dom.js";
+import { icon } from "../icons.js";
+import { button, busy, notice, tips } from "../layout.js";
+import { specimenButtons } from "../test_mode.js";
+import { viewfinder } from "./camera.js";
 import { canHandOff, handOff } from "./handoff.js";
-import { icon } from "./icons.js";
-import { button, busy, notice, tips } from "./layout.js";
-import { FileError, pictureFrom, turned } from "./picture.js";
-import { specimenButtons } from "./test_mode.js";
+import { FileError, namesOf, pictureFrom, turned, typesFor } from "./picture.js";
 import { upload } from "./upload.js";
-import { viewfinder } from "./viewfinder.js";
 
-/** @import { App, DocumentKind, Media, MediaKind, Screen } from "./types.js" */
-/** @import { IconName } from "./icons.js" */
+/** @import { App, DocumentKind, Media, MediaKind, Screen } from "../types.js" */
+/** @import { IconName } from "../icons.js" */
 /** @import { CameraFailure } from "./camera.js" */
 
 /**
@@ -42,13 +42,15 @@ export function captureScreen(app, task) {
   const content = h("div", { class: "capture" });
   const element = h("section", { class: "screen" }, heading, lead, content);
   const sending = new AbortController();
+  const types = typesFor(app.store.get().session, task.shape !== "face");
+  const kinds = namesOf(types, app.locale());
   let leaveView = () => {};
   let isIdle = true;
 
   /**
    * @param {string} title
    * @param {string} text
-   * @param {Array<import("./dom.js").Child>} children
+   * @param {Array<import("../dom.js").Child>} children
    */
   function view(title, text, children) {
     leaveView();
@@ -60,7 +62,7 @@ export function captureScreen(app, task) {
     if (hadFocus) heading.focus();
   }
 
-  /** @param {import("./dom.js").Child} [trouble] */
+  /** @param {import("../dom.js").Child} [trouble] */
   function intro(trouble) {
     isIdle = true;
     view(task.title, task.lead, [
@@ -70,11 +72,11 @@ export function captureScreen(app, task) {
         "div",
         { class: "actions" },
         button(t("capture.camera"), { icon: "camera", press: live }),
-        fileButton(t("capture.file"), take),
+        fileButton(t("capture.file"), types, take),
         canHandOff() && button(t("capture.phone"), { look: "secondary", icon: "phone", press: (event) => void handOff(app, event) }),
         task.onBack && button(task.backLabel ?? t("app.back"), { look: "quiet", press: task.onBack }),
       ),
-      h("p", { class: "fine" }, t("capture.file_hint")),
+      h("p", { class: "fine" }, t("capture.file_hint", { kinds })),
       specimenButtons(app, task.kind, task.document, preview),
     ]);
   }
@@ -83,7 +85,7 @@ export function captureScreen(app, task) {
     isIdle = false;
     view(task.title, task.lead, []);
     const finder = viewfinder(app, { shape: task.shape, onPicture: preview, onFailure: failed, onClose: () => intro() });
-    replace(content, finder.element, h("div", { class: "actions" }, fileButton(t("capture.file"), take)));
+    replace(content, finder.element, h("div", { class: "actions" }, fileButton(t("capture.file"), types, take)));
     leaveView = finder.close;
   }
 
@@ -96,11 +98,38 @@ export function captureScreen(app, task) {
   /** @param {File} file */
   async function take(file) {
     try {
-      preview(await pictureFrom(file));
+      const { picture, isShown } = await pictureFrom(file, types);
+      if (isShown) preview(picture);
+      else named(file.name, picture);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      intro(notice("bad", "alert", [h("p", {}, t(`file.${error.code}`))]));
+      unusable(error.code);
     }
+  }
+
+  /** @param {string} code */
+  function unusable(code) {
+    intro(notice("bad", "alert", [h("p", {}, t(`file.${code}`, { kinds }))]));
+  }
+
+  /**
+   * A file that the page cannot show.
+   * @param {string} name
+   * @param {Blob} file
+   */
+  function named(name, file) {
+    isIdle = false;
+    const size = new Intl.NumberFormat(app.locale(), { style: "unit", unit: "megabyte", maximumSignificantDigits: 2 });
+    const entry = h("li", {}, icon("document"), h("span", {}, h("bdi", {}, name), h("small", {}, size.format(file.size / 1e6))));
+    view(t("capture.file_question"), t("capture.file_unseen"), [
+      h("ul", { class: "received" }, entry),
+      h(
+        "div",
+        { class: "actions" },
+        button(t("capture.use_file"), { icon: "check", press: () => void send(file) }),
+        button(t("capture.retake"), { look: "secondary", icon: "retake", press: () => intro() }),
+      ),
+    ]);
   }
 
   /** @param {Blob} picture */
@@ -156,8 +185,9 @@ export function captureScreen(app, task) {
   function refused(error) {
     if (["session_expired", "invalid_state"].includes(error.code)) return void app.session.refresh().then(() => intro());
     if (["unsupported_media_type", "payload_too_large", "validation_error"].includes(error.code)) {
-      const code = error.code === "payload_too_large" ? "too_large" : "unreadable";
-      return intro(notice("bad", "alert", [h("p", {}, t(`file.${code}`))]));
+      // What is wrong with a PDF stands at the end of the message, in brackets.
+      const pdf = /\((pdf_\w+)\)$/.exec(error.fields[0]?.message ?? "")?.[1];
+      return unusable(error.code === "payload_too_large" ? "too_large" : (pdf ?? "unreadable"));
     }
     app.session.fail(error);
   }
@@ -193,14 +223,14 @@ export function captureScreen(app, task) {
 
 /**
  * @param {string} text
+ * @param {string[]} types Phones write their own formats anew as one of these.
  * @param {(file: File) => void} onFile
  */
-function fileButton(text, onFile) {
+function fileButton(text, types, onFile) {
   const input = h("input", {
     type: "file",
     class: "visually-hidden",
-    // Phones write their own formats anew as one of these.
-    accept: "image/jpeg,image/png,image/webp",
+    accept: types.join(),
     on: {
       change: () => {
         const file = input.files?.[0];

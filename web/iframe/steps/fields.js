@@ -1,6 +1,6 @@
 // Rules over typed fields. What is wrong is named by the key of the words that say so.
 
-/** @import { Field } from "./types.js" */
+/** @import { Field } from "../types.js" */
 
 /** The longest value that the server takes, in characters. */
 export const LONGEST = 200;

@@ -1,12 +1,12 @@
 // Consent: the template's text, and one button that says yes.
 
-import { h } from "../dom.js";
-import { icon } from "../icons.js";
-import { button, busy, screen } from "../layout.js";
-import { pieces } from "../links.js";
-import { confirmCancel } from "../cancel.js";
+import { confirmCancel } from "./cancel.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { button, busy, screen } from "./layout.js";
+import { pieces } from "./links.js";
 
-/** @import { App, Screen, Step } from "../types.js" */
+/** @import { App, Screen, Step } from "./types.js" */
 
 /**
  * @param {App} app
@@ -49,7 +49,7 @@ function paragraphs(text, newTab) {
 }
 
 /**
- * @param {import("../links.js").Piece} piece
+ * @param {import("./links.js").Piece} piece
  * @param {string} newTab
  */
 function linked({ text, href }, newTab) {

@@ -1,16 +1,36 @@
-// Liveness. Where vetd judges it itself, it asks for moves, one at a time, each answered by a picture; the
-// next one is told once the picture before it has arrived. Else what the flow asks for is the person's
-// word, and somebody of the tenant looks at the rest.
+// The person's face: a picture of it, and liveness. Where vetd judges liveness itself, it asks for moves, one at
+// a time, each answered by a picture; the next one is told once the picture before it has arrived. Else what
+// the flow asks for is the person's word, and somebody of the tenant looks at the rest.
 
-import { captureScreen } from "../capture.js";
 import { h, replace } from "../dom.js";
 import { button, busy, screen } from "../layout.js";
+import { captureScreen } from "./capture.js";
 
 /** @import { App, Challenge, Media, MediaKind, Screen, Step } from "../types.js" */
 /** @import { IconName } from "../icons.js" */
 
 /** @type {Record<Challenge, IconName>} */
 const ICONS = { look_straight: "face", turn_left: "left", turn_right: "right", look_up: "up", come_closer: "closer" };
+
+/**
+ * @param {App} app
+ * @returns {Screen}
+ */
+export function selfieScreen(app) {
+  const { t, store, session } = app;
+  const isThere = store.get().session?.media.some(({ kind }) => kind === "selfie");
+  if (isThere) return sentScreen(app, "selfie", t("selfie.title"));
+  return captureScreen(app, {
+    kind: "selfie",
+    shape: "face",
+    title: t("selfie.title"),
+    lead: t("selfie.lead"),
+    question: t("capture.question_face"),
+    tips: [["face", t("tip.face_light")], ["person", t("tip.face_bare")], ["check", t("tip.face_alone")]],
+    advise: () => null,
+    onSent: () => session.submit("selfie", {}),
+  });
+}
 
 /**
  * @param {App} app
@@ -42,7 +62,7 @@ function movesScreen(app) {
   function next() {
     const hadFocus = element.contains(document.activeElement);
     shown?.leave?.();
-    shown = isDone(app) ? sentScreen(app) : moveScreen(app, () => void sent());
+    shown = isDone(app) ? sentScreen(app, "liveness", app.t("liveness.done")) : moveScreen(app, () => void sent());
     replace(element, shown.element);
     if (hadFocus) element.querySelector("h1")?.focus();
   }
@@ -94,11 +114,13 @@ function moveScreen(app, onSent) {
 }
 
 /**
- * Sent before a reload: only the word is missing.
+ * Sent before a reload, or from the phone: only the word is missing.
  * @param {App} app
+ * @param {"selfie" | "liveness"} type
+ * @param {string} title
  * @returns {Screen}
  */
-function sentScreen({ t, session }) {
-  const go = button(t("app.continue"), { press: () => void busy(go, () => session.submit("liveness", {})) });
-  return { element: screen({ icon: "check", title: t("liveness.done"), lead: t("document.received"), actions: [go] }) };
+function sentScreen({ t, session }, type, title) {
+  const go = button(t("app.continue"), { press: () => void busy(go, () => session.submit(type, {})) });
+  return { element: screen({ icon: "check", title, lead: t("document.received"), actions: [go] }) };
 }
