@@ -197,7 +197,9 @@ impl Watchlist {
                 }
             }
         }
-        let Some(needed) = needed else { return found };
+        if needed.is_none() && found.is_empty() {
+            return found;
+        }
         // For each name the last of the query's words that it was seen with, and how many there were.
         let mut seen = vec![(0_u8, 0_u8); self.names.len()];
         for (word, number) in query.words.iter_mut().filter(|word| !word.sought.is_light).zip(1..) {
@@ -206,7 +208,7 @@ impl Watchlist {
                 let (last, count) = &mut seen[*name as usize];
                 if *last != number {
                     (*last, *count) = (number, *count + 1);
-                    if *count == needed && within_reach.iter().any(|names| names.contains(name)) {
+                    if Some(*count) == needed && within_reach.iter().any(|names| names.contains(name)) {
                         found.push(*name);
                     }
                 }
