@@ -195,7 +195,7 @@ impl Engine {
         self.inner.context.receiving.forget(id, kind);
         let turn = self.inner.readers.turn(id)?;
         let taken = self.inner.readers.read(kind, bytes, session.flow.compares_faces()).await;
-        if taken.is_err() {
+        if let Err(EngineError::Refused(_)) = taken {
             // Before the session's next turn, so that none is read beyond the limit.
             self.inner.context.receiving.was_unreadable(id, self.now());
         }
