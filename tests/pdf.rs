@@ -69,7 +69,10 @@ async fn a_scan_is_read_as_a_photo_is() {
     let file = pdf::scan_with(&[specimen("passport")], script, "");
     let sent = put(&app, &session, "document_front", file).await.expect(StatusCode::OK);
     assert_eq!((&sent["content_type"], &sent["mrz_found"]), (&json!("image/jpeg"), &json!(true)));
-    assert_eq!((&sent["width"], &sent["height"]), (&json!(2478), &json!(3508)));
+    // The page without its white margins, which are no glare.
+    assert_eq!(sent["advice"], Value::Null);
+    let (width, height) = (sent["width"].as_u64().unwrap(), sent["height"].as_u64().unwrap());
+    assert!(width < 2_100 && height < 2_900, "{width} x {height}");
     put(&app, &session, "selfie", specimen("selfie").to_vec()).await.expect(StatusCode::OK);
     app.submit(&session, "document_upload", json!({ "document": "passport", "country": "SE" })).await;
     app.submit(&session, "selfie", json!({})).await;
