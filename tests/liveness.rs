@@ -142,3 +142,20 @@ async fn a_script_ends_as_its_outcome_says() {
     }
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_simulated_person_neither_moves_nor_has_a_chip() {
+    let app = TestApp::start().await;
+    let checks = json!([{ "type": "liveness", "on_fail": "fail" }, { "type": "document_chip" }]);
+    app.published("live", json!({ "steps": [{ "type": "liveness" }], "checks": checks })).await;
+    let codes = async |outcome: Value| {
+        let session = app.create(json!({ "template_slug": "live", "test_outcome": outcome })).await;
+        let done = app.simulate(&session, &["load", "submit"]).await.expect(StatusCode::OK);
+        let checks = app.verification(&session).await["checks"].clone();
+        (done["status"].clone(), [checks[0]["code"].clone(), checks[1]["code"].clone()])
+    };
+    let (moved, chip) = (json!("challenge_failed"), json!("chip_missing"));
+    assert_eq!(codes(Value::Null).await, (json!("failed"), [moved, chip]));
+    assert_eq!(codes(json!("completed")).await, (json!("completed"), [Value::Null, Value::Null]));
+    app.finish().await;
+}

@@ -89,6 +89,7 @@ impl Engine {
         let idempotency = claim.map(|claim| claim.file(&reply, None));
         let writes = vec![Write::RemoveProvider { realm, id }];
         self.inner.store.commit(Commit { writes, idempotency }).await?;
+        self.inner.context.providers.forget(id);
         Ok(reply)
     }
 

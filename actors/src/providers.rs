@@ -73,7 +73,7 @@ struct Desk {
     meters: Arc<Meters>,
     links: Links,
     outbound: Outbound,
-    lanes: Mutex<HashMap<ProviderId, Arc<Lane>>>,
+    lanes: Lanes,
     /// The calls under way: one that is ordered twice is made once.
     known: Mutex<HashSet<CheckId>>,
 }
@@ -89,6 +89,30 @@ struct Lane {
 impl Default for Lane {
     fn default() -> Self {
         Self { places: Semaphore::new(AT_A_TIME), probe: Semaphore::new(1), breaker: Mutex::default() }
+    }
+}
+
+/// The lanes of all providers that were asked since the start.
+#[derive(Default)]
+struct Lanes(Mutex<HashMap<ProviderId, Arc<Lane>>>);
+
+impl Lanes {
+    /// The lane of a provider, kept if it `still_exists`: for one that is gone nobody would drop it.
+    fn of(&self, provider: ProviderId, still_exists: impl FnOnce() -> bool) -> Arc<Lane> {
+        let mut lanes = self.0.lock();
+        if let Some(lane) = lanes.get(&provider) {
+            return Arc::clone(lane);
+        }
+        let lane = Arc::default();
+        if still_exists() {
+            lanes.insert(provider, Arc::clone(&lane));
+        }
+        lane
+    }
+
+    /// The provider is removed. Calls under way end by what they hold.
+    fn forget(&self, provider: ProviderId) {
+        self.0.lock().remove(&provider);
     }
 }
 
@@ -114,7 +138,7 @@ impl Providers {
         targets: WebhookTargets,
     ) -> Result<Self, EngineError> {
         let outbound = Outbound::new(targets, USER_AGENT, TIME_LIMIT)?;
-        let (lanes, known) = (Mutex::default(), Mutex::default());
+        let (lanes, known) = (Lanes::default(), Mutex::default());
         let desk = Arc::new(Desk { store, clock, meters, links, outbound, lanes, known });
         Ok(Self { desk, calls: Mutex::default() })
     }
@@ -137,6 +161,11 @@ impl Providers {
                 tracing::debug!("the shard has stopped; the provider is asked again at the next start");
             }
         });
+    }
+
+    /// Drops what is kept of a provider that has been removed.
+    pub(crate) fn forget(&self, provider: ProviderId) {
+        self.desk.lanes.forget(provider);
     }
 
     /// Stops. Calls under way are cut off, and made again at the next start.
@@ -189,7 +218,7 @@ impl Desk {
     /// One attempt, once there is a place for it and the provider is not known to be down.
     async fn attempt(&self, order: &Order) -> Result<Attempted, Stopped> {
         let (_, provider) = self.question(order).await?;
-        let lane = Arc::clone(self.lanes.lock().entry(provider.id).or_default());
+        let lane = self.lanes.of(provider.id, || self.exists(order.key.realm, provider.id));
         loop {
             let (_place, _probe) = match lane.state(self.clock.now()) {
                 BreakerState::Open { until } => {
@@ -228,6 +257,10 @@ impl Desk {
         let spec = session.flow.checks().iter().find(|spec| Some(spec.kind) == kind);
         let name = spec.and_then(|spec| spec.provider.clone()).filter(|_| is_open);
         name.map(|name| (session, realm, name)).ok_or(Stopped::NotWanted)
+    }
+
+    fn exists(&self, realm: Realm, id: ProviderId) -> bool {
+        self.store.providers(realm).is_ok_and(|all| all.iter().any(|stored| stored.value.id == id))
     }
 
     async fn question(&self, order: &Order) -> Result<(Arc<Session>, Provider), Stopped> {
@@ -318,4 +351,21 @@ fn is_passing(status: StatusCode) -> bool {
     const PASSING: [StatusCode; 4] =
         [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
     status.is_server_error() || PASSING.contains(&status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_are_kept_for_providers_that_are_there_and_dropped_with_them() {
+        let (lanes, id) = (Lanes::default(), ProviderId::from_bytes([1; 16]));
+        let kept = lanes.of(id, || true);
+        assert!(Arc::ptr_eq(&kept, &lanes.of(id, || false)), "a known one is not asked about again");
+        lanes.forget(id);
+        assert_eq!((Arc::strong_count(&kept), lanes.0.lock().len()), (1, 0));
+        // A call that has read the provider before it was removed comes too late to bring its lane back.
+        let late = lanes.of(id, || false);
+        assert_eq!((Arc::strong_count(&late), lanes.0.lock().len()), (1, 0));
+    }
 }

@@ -37,7 +37,7 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
     mutation
         .once(move |Job { front, body, claim }| async move {
             let change = ProviderChange::parse(&body, realm.mode, front.engine.webhook_targets())?;
-            let render = Box::new(|provider: &Provider| with_secret(201, provider));
+            let render = Box::new(|provider: &Provider| reply::with_secret(201, provider.to_json(), &provider.secret));
             front.engine.create_provider(realm, change, claim, render).await
         })
         .await
@@ -155,7 +155,7 @@ pub(super) async fn rotate_secret(
     mutation
         .once(move |Job { front, body, claim }| async move {
             let overlap = parse_rotation(&body)?;
-            let render = Box::new(|provider: &Provider| with_secret(200, provider));
+            let render = Box::new(|provider: &Provider| reply::with_secret(200, provider.to_json(), &provider.secret));
             front.engine.rotate_provider_secret(realm, id, overlap, claim, render).await
         })
         .await
@@ -201,13 +201,4 @@ pub(super) async fn answer(
         Reply::json(200, &json!({ "object": "provider_answer", "id": check, "status": status }))
     });
     reply::send(front.engine.ask(opened.realm, opened.session, ask, None, render).await?)
-}
-
-/// The answers to a creation and to a rotation alone show the secret.
-fn with_secret(status: u16, provider: &Provider) -> Reply {
-    let mut body = provider.to_json();
-    if let Some(map) = body.as_object_mut() {
-        map.insert("secret".to_owned(), provider.secret.expose().into());
-    }
-    Reply::json(status, &body)
 }

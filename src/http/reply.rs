@@ -5,7 +5,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use vetd_actors::Reply;
+use vetd_model::signature::WebhookSecret;
 
 use super::error::{Answer, Problem};
 
@@ -22,6 +24,14 @@ pub(super) fn ok(body: &impl Serialize) -> Answer {
 /// 200 with what is JSON already.
 pub(super) fn json(body: Vec<u8>) -> Answer {
     bytes(200, body.into())
+}
+
+/// An object with its secret. The answers to a creation and to a rotation alone show it.
+pub(super) fn with_secret(status: u16, mut object: Value, secret: &WebhookSecret) -> Reply {
+    if let Some(map) = object.as_object_mut() {
+        map.insert("secret".to_owned(), secret.expose().into());
+    }
+    Reply::json(status, &object)
 }
 
 /// The engine's reply as it is.

@@ -34,7 +34,7 @@ pub(super) async fn create(Tenant(realm): Tenant, mutation: Mutation) -> Answer 
     mutation
         .once(move |Job { front, body, claim }| async move {
             let change = EndpointChange::parse(&body, realm.mode, front.engine.webhook_targets())?;
-            let render = Box::new(|endpoint: &Endpoint| with_secret(201, endpoint));
+            let render = Box::new(|endpoint: &Endpoint| reply::with_secret(201, endpoint.to_json(), &endpoint.secret));
             front.engine.create_endpoint(realm, change, claim, render).await
         })
         .await
@@ -153,7 +153,7 @@ pub(super) async fn rotate_secret(
     mutation
         .once(move |Job { front, body, claim }| async move {
             let overlap = parse_rotation(&body)?;
-            let render = Box::new(|endpoint: &Endpoint| with_secret(200, endpoint));
+            let render = Box::new(|endpoint: &Endpoint| reply::with_secret(200, endpoint.to_json(), &endpoint.secret));
             front.engine.rotate_secret(realm, id, overlap, claim, render).await
         })
         .await
@@ -242,15 +242,6 @@ pub(super) async fn recover(Tenant(realm): Tenant, PathId(id): PathId<kind::Endp
             front.engine.recover(realm, id, range, claim, render).await
         })
         .await
-}
-
-/// The answers to a creation and to a rotation alone show the secret.
-fn with_secret(status: u16, endpoint: &Endpoint) -> Reply {
-    let mut body = endpoint.to_json();
-    if let Some(map) = body.as_object_mut() {
-        map.insert("secret".to_owned(), endpoint.secret.expose().into());
-    }
-    Reply::json(status, &body)
 }
 
 fn gone(endpoint: &Endpoint) -> Reply {

@@ -13,6 +13,7 @@ pub(crate) mod flow;
 pub(crate) mod parts;
 pub(crate) mod personal;
 pub(crate) mod provider;
+mod secrets;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod template;

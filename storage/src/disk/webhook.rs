@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use vetd_model::delivery::Failing;
-use vetd_model::signature::WebhookSecret;
-use vetd_model::webhook::{Disabled, DisabledReason, Endpoint, EventFilter, Ordering, PreviousSecret};
+use vetd_model::webhook::{Disabled, DisabledReason, Endpoint, EventFilter, Ordering};
 use vetd_model::{EndpointId, Realm, Timestamp};
 
 use crate::api::{Mark, StoreError, Stored};
 use crate::codec::{self, Blob, Damaged, revisioned_head, split_revisioned, take};
 use crate::disk::parts::{reason_from, reason_tag};
+use crate::disk::secrets::Secrets;
 use crate::seal::Seal;
 
 const V1: u8 = 1;
@@ -74,14 +74,9 @@ struct MarkV2 {
     failing: Option<(u64, u64)>,
 }
 
-fn bound(realm: Realm, id: EndpointId) -> Vec<u8> {
-    [realm.bytes().as_slice(), id.bytes()].concat()
-}
-
 pub(crate) fn encode_endpoint(endpoint: &Endpoint, revision: u64, seal: &Seal) -> Result<Vec<u8>, StoreError> {
-    let bound = bound(endpoint.realm, endpoint.id);
-    let close = |secret: &WebhookSecret| seal.close(secret.expose().as_bytes(), &bound).map(Blob);
-    let previous = endpoint.previous_secrets.iter();
+    let secrets = Secrets::of(seal, endpoint.realm, endpoint.id);
+    let previous = endpoint.previous_secrets.iter().map(|previous| secrets.close_previous(previous));
     let disk = EndpointV2 {
         url: Cow::Borrowed(&endpoint.url),
         events: match &endpoint.events {
@@ -91,10 +86,8 @@ pub(crate) fn encode_endpoint(endpoint: &Endpoint, revision: u64, seal: &Seal) -
         description: endpoint.description.as_deref().map(Cow::Borrowed),
         in_session_order: endpoint.ordering == Ordering::Session,
         rate_limit: endpoint.rate_limit.map(|rate| Cow::Owned(rate.to_string())),
-        secret: close(&endpoint.secret)?,
-        previous_secrets: previous
-            .map(|previous| Ok((close(&previous.secret)?, previous.until.millis())))
-            .collect::<Result<_, StoreError>>()?,
+        secret: secrets.close(&endpoint.secret)?,
+        previous_secrets: previous.collect::<Result<_, _>>()?,
         disabled: endpoint.disabled.map(|disabled| (disabled.at.millis(), reason_tag(disabled.reason))),
         enabled_at: endpoint.enabled_at.map(Timestamp::millis),
         created: endpoint.created.millis(),
@@ -115,19 +108,12 @@ pub(crate) fn decode_endpoint(
         V2 => codec::decode(body)?,
         _ => return Err(Damaged),
     };
-    let bound = bound(realm, id);
-    let open = |sealed: &Blob| {
-        let secret = seal.open(&sealed.0, &bound)?;
-        std::str::from_utf8(&secret).ok().and_then(WebhookSecret::parse).ok_or(Damaged)
-    };
+    let secrets = Secrets::of(seal, realm, id);
     let events = match disk.events {
         None => EventFilter::All,
         Some(types) => EventFilter::of(types.iter().map(AsRef::as_ref)),
     };
-    let previous = disk.previous_secrets.iter();
-    let previous = previous.map(|(secret, until)| {
-        Ok::<_, Damaged>(PreviousSecret { secret: open(secret)?, until: Timestamp::from_millis(*until) })
-    });
+    let previous = disk.previous_secrets.iter().map(|previous| secrets.open_previous(previous));
     let disabled = disk.disabled.map(|(at, reason)| {
         Ok::<_, Damaged>(Disabled { at: Timestamp::from_millis(at), reason: reason_from(reason)? })
     });
@@ -139,7 +125,7 @@ pub(crate) fn decode_endpoint(
         description: disk.description.map(Cow::into_owned),
         ordering: if disk.in_session_order { Ordering::Session } else { Ordering::None },
         rate_limit: disk.rate_limit.map(|text| text.parse()).transpose().map_err(|_| Damaged)?,
-        secret: open(&disk.secret)?,
+        secret: secrets.open(&disk.secret)?,
         previous_secrets: previous.collect::<Result<_, _>>()?,
         disabled: disabled.transpose()?,
         enabled_at: disk.enabled_at.map(Timestamp::from_millis),
