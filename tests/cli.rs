@@ -116,6 +116,42 @@ async fn keys_have_the_scopes_and_the_end_that_were_asked_and_can_be_revoked() {
 }
 
 #[tokio::test]
+async fn each_mode_of_a_workspace_has_its_own_rules_of_retention() {
+    let server = Server::start();
+    let show = ["workspace", "retention", "default"];
+    let with = |more: &[&'static str]| [&show[..], more].concat();
+    assert_eq!(server.run(&show).out, "\n");
+    let set = server.json(&with(&["personal.completed=365", "media.failed=7", "media.completed=30"]));
+    let none = Value::Null;
+    let periods = |completed: u16, failed: Value| json!({ "completed": completed, "failed": failed, "requires_review": none, "canceled": none, "expired": none });
+    let wanted = json!({ "media": periods(30, json!(7)), "personal": periods(365, Value::Null) });
+    assert_eq!(set["retention"], wanted);
+    let seen = server.call("GET", "/v1/workspace", BOOTSTRAP_KEY, json!({})).await.1;
+    assert_eq!(seen["retention"], wanted);
+    // What is shown can be given back, all of it at once.
+    assert_eq!(server.run(&show).out, "media.completed=30\nmedia.failed=7\npersonal.completed=365\n");
+    assert_eq!(server.run(&with(&["--mode", "live"])).out, "\n");
+    assert_eq!(server.run(&with(&["media.failed=9"])).out, "media.failed=9\n", "no other rule is left");
+
+    for (wrong, path) in [
+        ("media.failed=0", "retention.media.failed"),
+        ("media.created=1", "retention.media.created"),
+        ("pictures.failed=1", "retention.pictures"),
+    ] {
+        let failure = server.refused(&with(&[wrong]), "validation_error");
+        assert_eq!(failure["error"]["fields"][0]["path"], path);
+    }
+    for malformed in ["media.failed", "media=1", "media.failed=soon", "media.failed=-1"] {
+        assert_eq!(server.run(&with(&[malformed])).code, 2, "{malformed}");
+    }
+    assert_eq!(server.run(&with(&["media.failed=1", "media.failed=2"])).code, 1);
+    server.refused(&["workspace", "retention", "nobody"], "not_found");
+    assert_eq!(server.run(&show).out, "media.failed=9\n", "what is refused changes nothing");
+    assert_eq!(server.run(&with(&["--clear"])).out, "\n");
+    server.end();
+}
+
+#[tokio::test]
 async fn each_mode_of_a_workspace_has_its_own_origins() {
     let server = Server::start();
     let origins = ["workspace", "origins", "default"];
@@ -143,11 +179,12 @@ fn without_a_server_every_command_says_so_and_what_to_do() {
     let mut file = dir.path().to_owned();
     file.push("t.json");
     std::fs::write(&file, "{}").unwrap();
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 15] = [
         &["workspace", "list"],
         &["workspace", "create", "x"],
         &["workspace", "suspend", "x"],
         &["workspace", "origins", "x"],
+        &["workspace", "retention", "x"],
         &["key", "list"],
         &["key", "create"],
         &["key", "revoke", "key_01m82gge0wfpnrq0y26svfhg6c"],

@@ -11,11 +11,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use common::{Answer, TestApp, text};
 use serde_json::{Value, json};
 use vetd_actors::Clock;
 use vetd_model::date::Date;
-use vetd_specimens::{Blank, Camera, Format, Person, Setting, Specimen, WrongDigit};
+use vetd_model::{Mode, Realm, WorkspaceId};
+use vetd_specimens::chip::{CertificatePlan, group_1};
+use vetd_specimens::{Blank, Camera, Format, Person, Setting, Specimen, WrongDigit, lines};
 use vetd_storage::Store;
 
 /// A person with a Swedish passport that is valid on the day of the tests.
@@ -407,6 +411,33 @@ async fn until_async(app: &TestApp, holds: impl AsyncFn() -> bool) {
         }
     };
     assert!(tokio::time::timeout(Duration::from_secs(20), patient).await.is_ok(), "it never came to this");
+}
+
+#[tokio::test]
+async fn what_a_chip_said_goes_with_the_pictures() {
+    let app = TestApp::start().await;
+    let rules = json!({ "retention": { "media": { "canceled": 1 } } });
+    app.call("PATCH", "/v1/workspace", rules).await.expect(StatusCode::OK);
+    let mut with_chip = flow("fail");
+    with_chip["checks"] = json!([{ "type": "document_chip" }]);
+    app.published("chips", with_chip).await;
+    let session = app.create(json!({ "template_slug": "chips" })).await;
+    let dg1 = group_1(&lines(Format::Td3, "P<", &astrid(), None));
+    let sod = CertificatePlan::signer("SE").issue(None).sign_groups(&[(1, &dg1)]);
+    let files = json!({ "sod": STANDARD.encode(sod), "dg1": STANDARD.encode(dg1) });
+    app.post(&format!("/v1/sessions/{}/chip", text(&session["id"])), files).await.expect(StatusCode::OK);
+    app.cancel(&session).await.expect(StatusCode::OK);
+    let has_chip = async || {
+        let realm = Realm { workspace: WorkspaceId(1), mode: Mode::Test };
+        let stored = app.store.session(realm, text(&session["id"]).parse().unwrap()).await.unwrap().unwrap().0;
+        stored.personal.as_ref().unwrap().chip.is_some()
+    };
+    assert!(has_chip().await);
+    app.clock.advance(Duration::from_secs(25 * 3_600));
+    until_async(&app, async || !has_chip().await).await;
+    let log = app.get("/v1/audit_log?action=media.deleted").await.expect(StatusCode::OK);
+    assert_eq!((&log["data"][0]["details"], log["data"].as_array().unwrap().len()), (&json!({ "chips": 1 }), 1));
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -26,6 +26,13 @@ async fn app() -> TestApp {
     app
 }
 
+/// A session whose page has loaded.
+async fn opened(app: &TestApp) -> Value {
+    let session = app.create(json!({ "template_slug": "documents" })).await;
+    app.load(&session).await;
+    session
+}
+
 async fn put(app: &TestApp, session: &Value, kind: &str, file: Vec<u8>) -> Answer {
     let request = Request::builder()
         .method("PUT")
@@ -54,7 +61,7 @@ async fn refusal(app: &TestApp, session: &Value, file: Vec<u8>) -> String {
 #[tokio::test]
 async fn a_scan_is_read_as_a_photo_is() {
     let app = app().await;
-    let session = app.create(json!({ "template_slug": "documents" })).await;
+    let session = opened(&app).await;
     let page = app.iframe_page(&session).await.expect(StatusCode::OK);
     assert!(page["media_types"].as_array().unwrap().contains(&json!("application/pdf")));
     // A script in it runs nowhere, and is not kept.
@@ -77,7 +84,7 @@ async fn a_scan_is_read_as_a_photo_is() {
 #[tokio::test]
 async fn of_two_pages_the_second_is_the_back() {
     let app = app().await;
-    let session = app.create(json!({ "template_slug": "documents" })).await;
+    let session = opened(&app).await;
     // The zone of a card is on its back.
     let both = pdf::scan(&[specimen("id_card_front"), specimen("id_card_back")]);
     for (kind, has_zone) in [("document_front", false), ("document_back", true)] {
@@ -93,7 +100,7 @@ async fn of_two_pages_the_second_is_the_back() {
 #[tokio::test]
 async fn what_is_no_page_of_a_document_is_refused_by_name() {
     let app = app().await;
-    let session = app.create(json!({ "template_slug": "documents" })).await;
+    let session = opened(&app).await;
     let passport = pdf::scan(&[specimen("passport")]);
     let locked = format!(
         "/Encrypt << /Filter /Standard /V 2 /R 3 /Length 128 /P -4 /O <{o}> /U <{u}> >> /ID [<00> <00>]",
@@ -130,9 +137,8 @@ async fn what_is_no_page_of_a_document_is_refused_by_name() {
 
 /// A page with these contents and these entries as its resources, and then more objects from number 5 on.
 fn page_of(contents: &[u8], resources: &str, more: Vec<Vec<u8>>) -> Vec<u8> {
-    let page = format!(
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << {resources} >> >>"
-    );
+    let page =
+        format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << {resources} >> >>");
     let objects = vec![
         b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
@@ -155,7 +161,7 @@ fn endless() -> Vec<u8> {
     page_of(b"/Next Do", "/XObject << /Next 5 0 R >>", (6..16).map(form).chain([square]).collect())
 }
 
-/// A page with a picture of four gigapixels.
+/// A page with a picture that claims four gigapixels.
 fn huge() -> Vec<u8> {
     let head = "/Type /XObject /Subtype /Image /Width 60000 /Height 60000 /ColorSpace /DeviceRGB /BitsPerComponent 8";
     let picture = pdf::stream(head, &[0x55; 1000]);
@@ -165,8 +171,11 @@ fn huge() -> Vec<u8> {
 #[tokio::test]
 async fn a_page_that_takes_too_much_is_given_up_and_the_session_goes_on() {
     let app = app().await;
-    let session = app.create(json!({ "template_slug": "documents" })).await;
+    let session = opened(&app).await;
     assert_eq!(refusal(&app, &session, endless()).await, "pdf_too_complex");
+    // What cannot be there is left out, as viewers do.
+    let sent = put(&app, &session, "document_front", huge()).await.expect(StatusCode::OK);
+    assert_eq!(sent["mrz_found"], false);
     let sent = put(&app, &session, "document_front", specimen("passport").to_vec()).await.expect(StatusCode::OK);
     assert_eq!(sent["mrz_found"], true);
     app.finish().await;
@@ -190,6 +199,8 @@ async fn the_server_draws_pages_by_itself() {
     let created = client.post(format!("{address}/v1/sessions")).bearer_auth(BOOTSTRAP_KEY);
     let created = created.header("idempotency-key", "one").json(&json!({ "template_slug": "scaffold-document" }));
     let session: Value = created.send().await.unwrap().json().await.unwrap();
+    let load = client.post(format!("{address}/iframe/api/load")).bearer_auth(text(&session["sdk_token"]));
+    assert!(load.json(&json!({})).send().await.unwrap().status().is_success());
     let put = client.put(format!("{address}/iframe/api/media/document_front"));
     let sent = put.bearer_auth(text(&session["sdk_token"])).body(pdf::scan(&[specimen("passport")]));
     let sent: Value = sent.send().await.unwrap().json().await.unwrap();

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use common::{TestApp, text};
+use common::{TestApp, request, text};
 use serde_json::{Value, json};
 use vetd_actors::Clock;
 use vetd_model::workspace::Scopes;
@@ -155,6 +155,44 @@ async fn what_is_redacted_is_gone_from_every_answer() {
     for trace in [NAME, LABEL, "ANNA", "done?anna"] {
         assert!(!json!([shown, events, redacted]).to_string().contains(trace), "{trace}");
     }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn after_a_redaction_every_filed_answer_keeps_its_own_shape() {
+    let app = TestApp::start().await;
+    let steps = json!([{ "type": "document_upload", "documents": ["passport"] }]);
+    app.published("passports", json!({ "steps": steps })).await;
+    let session = app.create(json!({ "template_slug": "passports" })).await;
+    app.load(&session).await;
+    let (person, own) = (text(&session["sdk_token"]), format!("/v1/sessions/{}/token", text(&session["id"])));
+    let tokens = [(person, "/iframe/api/token"), (person, "/iframe/api/handoff"), (&app.key, own.as_str())];
+    let mut first = Vec::new();
+    for (bearer, path) in tokens {
+        let answer = app.call_once(bearer, "k", "POST", path, json!({})).await;
+        answer.expect(StatusCode::OK);
+        first.push(answer);
+    }
+    let picture = async || {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/checks/specimen-pictures/passport.jpg");
+        let mut request = request(person, "PUT", "/iframe/api/media/document_front", std::fs::read(file).unwrap());
+        request.headers_mut().insert("idempotency-key", "k".parse().unwrap());
+        app.send(request).await
+    };
+    picture().await.expect(StatusCode::OK);
+    app.call_once(person, "k", "POST", "/iframe/api/cancel", json!({})).await.expect(StatusCode::OK);
+    redact(&app, &session).await.expect(StatusCode::OK);
+
+    // Nothing in a token is the person's: byte for byte.
+    for ((bearer, path), first) in tokens.into_iter().zip(first) {
+        let again = app.call_once(bearer, "k", "POST", path, json!({})).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (StatusCode::OK, "true"), "{path}");
+        assert_eq!(again.body, first.body, "{path}");
+    }
+    let canceled = app.call_once(person, "k", "POST", "/iframe/api/cancel", json!({})).await.expect(StatusCode::OK);
+    assert_eq!((&canceled["session_id"], &canceled["status"]), (&session["id"], &json!("canceled")));
+    // Nothing is left of a picture.
+    picture().await.refused(401, "session_expired");
     app.finish().await;
 }
 

@@ -269,6 +269,48 @@ async fn parts_are_refused_where_the_picture_would_be() {
 }
 
 #[tokio::test]
+async fn what_is_no_picture_counts_towards_what_a_session_may_send() {
+    let (app, session) = waiting().await;
+    let whole = async |session: &Value, file: &[u8]| {
+        app.send(request(session, "PUT", FRONT).body(Body::from(file.to_vec())).unwrap()).await
+    };
+    let unreadable: [(u16, &str, &[u8]); 3] = [
+        (415, "unsupported_media_type", b"%PDF-1.7"),
+        (413, "payload_too_large", &oversized()),
+        (422, "validation_error", &PASSPORT[..2_000]),
+    ];
+    whole(&session, &PASSPORT).await.expect(StatusCode::OK);
+    for count in 1..60 {
+        let (status, code, file) = unreadable[count % 3];
+        whole(&session, file).await.refused(status, code);
+    }
+    let before = app.position();
+    for file in [&PASSPORT[..], b"%PDF-1.7"] {
+        let refused = whole(&session, file).await;
+        refused.refused(409, "invalid_state");
+        assert!(text(&refused.json()["error"]["message"]).contains("60"), "{}", refused.json());
+    }
+    send(&app, &session, FRONT, 0, 8, b"%PDF").await.refused(409, "invalid_state");
+    assert_eq!(app.position(), before);
+    // It goes on with the picture that it has, and no other session is touched.
+    let other = opened(&app).await;
+    whole(&other, &PASSPORT).await.expect(StatusCode::OK);
+    app.submit(&session, "document_upload", json!({ "document": "passport", "country": "SE" })).await;
+    app.await_status(&session, "completed").await;
+    app.finish().await;
+}
+
+/// The passport, whose head says that it has 900 megapixels.
+fn oversized() -> Vec<u8> {
+    let mut file = PASSPORT.clone();
+    let frame = file.windows(2).position(|marker| marker[0] == 0xff && (0xc0..=0xc2).contains(&marker[1])).unwrap();
+    for side in [frame + 5, frame + 7] {
+        file[side..side + 2].copy_from_slice(&30_000_u16.to_be_bytes());
+    }
+    file
+}
+
+#[tokio::test]
 async fn uploads_that_nobody_goes_on_with_make_room_for_others() {
     let (app, first) = waiting().await;
     let nearly = vec![0; UPLOAD_BYTES - 1];

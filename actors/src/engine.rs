@@ -269,7 +269,8 @@ impl Engine {
         let expires_at = session.expires_at;
         let answer = Answer::SessionCreated { session: key.id, expires_at, public_url };
         let record = claim.as_ref().map(|claim| claim.record(answer, None));
-        let write = SessionWrite { before: None, next: &session, events: &events, erased: None };
+        let write =
+            SessionWrite { before: None, next: &session, events: &events, erased: None, claims_document: false };
         let commit = Commit { writes: vec![Write::Session(write)], idempotency: record };
         let committed = span.in_scope(|| self.inner.store.commit(commit)).instrument(span).await;
         match committed {

@@ -47,7 +47,9 @@ impl From<StoreError> for EngineError {
         match error {
             StoreError::Full => Self::Unavailable { for_the_log: error.to_string(), retry_after: 30 },
             StoreError::Unavailable(_) => Self::unavailable(error.to_string()),
-            StoreError::Conflict => Self::unavailable("two writers met; the caller may try again"),
+            StoreError::Conflict | StoreError::DocumentTaken => {
+                Self::unavailable("two writers met; the caller may try again")
+            }
             StoreError::Inconsistent { .. } => Self::internal(error.to_string()),
             StoreError::TooBroad => {
                 let message = "must be narrowed: these filters match too little among too many; give a range of time";

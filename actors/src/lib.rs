@@ -60,10 +60,10 @@ pub use pictures::Shown;
 pub use receiving::{Arrived, Part, Place};
 pub use reply::{Ask, Render, Reply};
 pub use uploads::{Progress, UPLOAD_BYTES, UPLOAD_LIFE, UPLOADS_BYTES, UploadKey, UploadRefusal, Uploads};
-pub use vetd_checks::watchlist::import as watchlist_import;
-pub use vetd_checks::watchlist::{Facts as WatchlistFacts, LARGEST as LARGEST_WATCHLIST};
 #[cfg(feature = "pdf")]
 pub use vetd_checks::pdf;
+pub use vetd_checks::watchlist::import as watchlist_import;
+pub use vetd_checks::watchlist::{Facts as WatchlistFacts, LARGEST as LARGEST_WATCHLIST};
 pub use vetd_checks::{FaceFiles, FaceReader, PictureError};
 pub use vetd_checks::{SPECIMENS, SpecimenPicture};
 pub use watching::Watch;

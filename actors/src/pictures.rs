@@ -13,7 +13,6 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 use vetd_checks::{FaceReader, FileType, PictureError, Reader, TakenIn, media_types};
 use vetd_model::audit_log::{Actor, AuditAction};
-use vetd_model::decide::may_attach;
 use vetd_model::event::Hash;
 use vetd_model::media::{Media, MediaKind};
 use vetd_model::simulate::Action;
@@ -191,11 +190,16 @@ impl Engine {
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
         let session = self.session(realm, id).await?.ok_or_else(not_found)?;
-        may_attach(&session, kind, self.now())?;
+        self.wants_picture(&session, kind)?;
         // What had arrived of another picture of its kind in parts.
         self.inner.context.receiving.forget(id, kind);
         let turn = self.inner.readers.turn(id)?;
-        let taken = self.inner.readers.read(kind, bytes, session.flow.compares_faces()).await?;
+        let taken = self.inner.readers.read(kind, bytes, session.flow.compares_faces()).await;
+        if let Err(EngineError::Refused(_)) = taken {
+            // Before the session's next turn, so that none is read beyond the limit.
+            self.inner.context.receiving.was_unreadable(id, self.now());
+        }
+        let taken = taken?;
         drop(turn);
         let media = self.keep(&session, kind, &taken).await?;
         let kept = ObjectName { realm, session: id, media: media.id };

@@ -1,5 +1,5 @@
-//! Pictures that arrive in parts: whether a part is wanted, and who may add to an upload. What has
-//! arrived is in [`Uploads`], which knows neither sessions nor requests.
+//! Pictures that arrive: whether one is wanted, and who may add to an upload that comes in parts. What
+//! has arrived of those is in [`Uploads`], which knows neither sessions nor requests.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use vetd_model::decide::may_attach;
 use vetd_model::media::MediaKind;
-use vetd_model::{Realm, SessionId};
+use vetd_model::{Realm, Refusal, Session, SessionId, Timestamp};
 use vetd_storage::IdempotencySlot;
 
 use crate::clock::Clock;
@@ -21,6 +21,10 @@ use crate::uploads::{UploadKey, UploadRefusal, Uploads};
 
 /// How often memory is looked through for uploads that nobody goes on with.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+
+/// How long it is known what a session has sent in vain: longer than any session takes pictures, since
+/// its time is a day at most.
+const REMEMBERED: Duration = Duration::from_secs(2 * 86_400);
 
 /// Where a part says that it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,8 @@ struct State {
     uploads: Uploads,
     arriving: HashMap<UploadKey, u64>,
     requests: u64,
+    /// How many files each session has sent that were no pictures, and when the last one came.
+    unreadable: HashMap<SessionId, (u32, Timestamp)>,
 }
 
 impl Receiving {
@@ -49,6 +55,26 @@ impl Receiving {
         let mut state = self.0.lock();
         state.uploads.forget_session(session);
         state.arriving.retain(|key, _| key.0 != session);
+        state.unreadable.remove(&session);
+    }
+
+    /// A file of this session was looked at and was no picture.
+    pub(crate) fn was_unreadable(&self, session: SessionId, now: Timestamp) {
+        let mut state = self.0.lock();
+        let (count, last) = state.unreadable.entry(session).or_default();
+        (*count, *last) = (count.saturating_add(1), now);
+    }
+
+    /// How many such files the session has sent since the server was started.
+    fn unreadable(&self, session: SessionId) -> u32 {
+        self.0.lock().unreadable.get(&session).map_or(0, |(count, _)| *count)
+    }
+
+    /// Frees the memory of what nobody comes back to.
+    fn expire(&self, now: Timestamp) {
+        let mut state = self.0.lock();
+        state.uploads.expire(now);
+        state.unreadable.retain(|_, (_, last)| now < last.after(REMEMBERED));
     }
 
     /// Forgets one upload.
@@ -125,6 +151,11 @@ pub enum Arrived {
 }
 
 impl Engine {
+    /// Whether a picture of this kind is wanted of the session.
+    pub(crate) fn wants_picture(&self, session: &Session, kind: MediaKind) -> Result<(), Refusal> {
+        may_attach(session, kind, self.inner.context.receiving.unreadable(session.id), self.now())
+    }
+
     /// Whether parts of a picture are wanted: as pictures are, or because an answer is filed under
     /// the request's key, so that a client that has missed it can send everything again and hear it.
     ///
@@ -138,7 +169,7 @@ impl Engine {
         slot: Option<IdempotencySlot>,
     ) -> Result<(), EngineError> {
         let session = self.session(realm, id).await?.ok_or_else(not_found)?;
-        let Err(refusal) = may_attach(&session, kind, self.now()) else { return Ok(()) };
+        let Err(refusal) = self.wants_picture(&session, kind) else { return Ok(()) };
         if let Some(slot) = slot
             && self.inner.store.answer(slot, self.now()).await?.is_some()
         {
@@ -187,7 +218,7 @@ impl Engine {
 pub(crate) async fn expire_uploads(engine: Weak<Inner>) {
     loop {
         let Some(inner) = engine.upgrade() else { return };
-        inner.context.receiving.0.lock().uploads.expire(inner.clock.now());
+        inner.context.receiving.expire(inner.clock.now());
         let pause = inner.clock.sleep(EXPIRE_EVERY);
         drop(inner);
         pause.await;

@@ -16,7 +16,7 @@ use vetd_model::{ApiKeyId, CheckId};
 pub enum Ask {
     /// The iframe has loaded.
     Load,
-    /// A fresh token is wanted: changes nothing, but needs a session that has not ended.
+    /// A fresh token is wanted, and nothing else is answered: changes nothing, but needs a session that has not ended.
     Renew,
     /// A picture was taken in and is kept.
     Attach(Box<Media>),
@@ -54,7 +54,7 @@ pub enum Ask {
         /// If a rule of retention says so: the sequence of the last event by which it was judged.
         by_rule: Option<u32>,
     },
-    /// A rule of retention says that the pictures are to be deleted.
+    /// A rule of retention says that the pictures are to be deleted, and what a chip said.
     ForgetMedia {
         /// The sequence of the last event by which it was judged.
         seen: u32,
@@ -71,6 +71,12 @@ impl Ask {
             Self::ForgetMedia { .. } => Some((Actor::System, AuditAction::MediaDeleted)),
             _ => None,
         }
+    }
+
+    /// Whether the answer holds what is the person's: then it is filed under the session's own secret, and
+    /// goes with it. A token is not; it opens nothing that is gone.
+    pub(crate) const fn tells_of_person(&self) -> bool {
+        !matches!(self, Self::Renew)
     }
 
     /// Its name in traces.
@@ -101,5 +107,5 @@ pub struct Reply {
 }
 
 /// Makes the answer from the value as it will be once committed, so that answer and effect can
-/// be committed as one.
-pub type Render<T> = Box<dyn FnOnce(&T) -> Reply + Send>;
+/// be committed as one. Called again where the command is decided again.
+pub type Render<T> = Box<dyn Fn(&T) -> Reply + Send>;

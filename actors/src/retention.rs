@@ -130,7 +130,7 @@ impl Engine {
         let seen = session.chain.sequence;
         let ask = match kind {
             DataKind::Personal => Ask::Redact { by: Actor::System, by_rule: Some(seen) },
-            DataKind::Media if personal.media.is_empty() => return Ok(false),
+            DataKind::Media if !personal.has_evidence() => return Ok(false),
             DataKind::Media => Ask::ForgetMedia { seen },
         };
         let done = self.ask(session.realm, session.id, ask, None, Box::new(|_| Reply::json(200, &()))).await;

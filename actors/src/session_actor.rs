@@ -133,7 +133,7 @@ impl Actor for SessionActor {
         let span = message.span();
         let rearm = state.carry_out(message).instrument(span).await;
         if revived {
-            state.perform(state.known.as_ref().map_or_else(Vec::new, |(session, _)| pending_effects(session)));
+            state.perform_pending();
         }
         let deadline = match rearm {
             Rearm::AsDecided => state.known.as_ref().and_then(|(session, _)| session.deadline()),
@@ -200,25 +200,28 @@ impl SessionState {
         render: Render<Session>,
         at: Timestamp,
     ) -> Result<Reply, EngineError> {
-        let session = self.load().await?;
-        let session = Arc::clone(session);
-        let audited = ask.audited();
-        let transition = decide_ask(&session, ask, at, &self.context)?;
-        if let Some(refusal) = transition.refused.clone() {
-            self.commit(transition, None, None).await?;
-            return Err(refusal.into());
+        loop {
+            let session = Arc::clone(self.load().await?);
+            let transition = decide_ask(&session, &ask, at, &self.context)?;
+            if let Some(refusal) = transition.refused.clone() {
+                self.commit(transition, None, None).await?;
+                return Err(refusal.into());
+            }
+            let reply = render(&transition.next);
+            let sealed = claim.as_ref().filter(|_| ask.tells_of_person());
+            let secret = sealed.and_then(|_| Some(transition.next.personal.as_ref()?.secret.clone()));
+            let owner = secret.as_ref().map(|secret| (self.key.realm, self.key.id, secret));
+            let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
+            let entry = ask.audited().filter(|_| transition.changed).map(|(actor, action)| {
+                let entry = AuditEntry::new(Entropy.id(at), actor, action).about(session.id.verification());
+                with_what_goes(entry, &session, &transition)
+            });
+            match self.commit(transition, record, entry.as_ref()).await {
+                // Its checks look again, and find whoever has used the document.
+                Err(StoreError::DocumentTaken) => {}
+                committed => return Ok(committed.map(|()| reply)?),
+            }
         }
-        let reply = render(&transition.next);
-        let secret = claim.as_ref().and_then(|_| Some(transition.next.personal.as_ref()?.secret.clone()));
-        let owner = secret.as_ref().map(|secret| (self.key.realm, self.key.id, secret));
-        let record = claim.as_ref().map(|claim| claim.file(&reply, owner));
-        let entry = audited.filter(|_| transition.changed).map(|(actor, action)| {
-            let forgotten = transition.effects.len() as u64;
-            let entry = AuditEntry::new(Entropy.id(at), actor, action).about(session.id.verification());
-            if forgotten > 0 { entry.with("pictures", forgotten) } else { entry }
-        });
-        self.commit(transition, record, entry.as_ref()).await?;
-        Ok(reply)
     }
 
     async fn ring(&mut self, at: Timestamp) -> Result<(), EngineError> {
@@ -235,7 +238,12 @@ impl SessionState {
             Err(EngineError::Refused(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        self.commit(transition, None, None).await
+        match self.commit(transition, None, None).await {
+            // The session is as it was: its checks run again, and find whoever has used the document.
+            Err(StoreError::DocumentTaken) => self.perform_pending(),
+            committed => committed?,
+        }
+        Ok(())
     }
 
     async fn load(&mut self) -> Result<&Arc<Session>, EngineError> {
@@ -254,12 +262,13 @@ impl SessionState {
         transition: Transition,
         idempotency: Option<IdempotencyRecord<'_>>,
         entry: Option<&AuditEntry>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), StoreError> {
         let before = self.known.take();
         let next = Arc::new(transition.next);
         let handle = before.as_ref().map(|(_, handle)| handle);
         let (events, erased) = (&transition.events, transition.erased.as_deref());
-        let write = SessionWrite { before: handle, next: &next, events, erased };
+        let claims_document = transition.claims_document;
+        let write = SessionWrite { before: handle, next: &next, events, erased, claims_document };
         let mut writes = if transition.changed { vec![Write::Session(write)] } else { Vec::new() };
         writes.extend(entry.map(|entry| Write::Audit { realm: self.key.realm, entry }));
         if writes.is_empty() && idempotency.is_none() {
@@ -280,12 +289,17 @@ impl SessionState {
                 self.perform(transition.effects);
                 Ok(())
             }
-            Err(error @ StoreError::TooLarge) => {
+            Err(error @ (StoreError::TooLarge | StoreError::DocumentTaken)) => {
                 self.known = before;
-                Err(error.into())
+                Err(error)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Does what must still be done for the session as it stands.
+    fn perform_pending(&self) {
+        self.perform(self.known.as_ref().map_or_else(Vec::new, |(session, _)| pending_effects(session)));
     }
 
     fn perform(&self, effects: Vec<Effect>) {
@@ -307,27 +321,39 @@ impl SessionState {
     }
 }
 
-fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> Result<Transition, Refusal> {
+/// The entry, with how many pictures and chips the move forgets.
+fn with_what_goes(entry: AuditEntry, before: &Session, transition: &Transition) -> AuditEntry {
+    let chips = |session: &Session| u64::from(session.personal.as_ref().is_some_and(|known| known.chip.is_some()));
+    let gone = [
+        ("pictures", transition.effects.len() as u64),
+        ("chips", chips(before).saturating_sub(chips(&transition.next))),
+    ];
+    gone.into_iter().filter(|(_, count)| *count > 0).fold(entry, |entry, (name, count)| entry.with(name, count))
+}
+
+fn decide_ask(session: &Session, ask: &Ask, at: Timestamp, context: &Context) -> Result<Transition, Refusal> {
     match ask {
         Ask::Load => decide(session, Command::Load, at),
         Ask::Renew => decide(session, Command::Renew, at),
-        Ask::Cancel(by) => decide(session, Command::Cancel(by), at),
+        Ask::Cancel(by) => decide(session, Command::Cancel(*by), at),
         Ask::Simulate(actions, pictures) => {
             let check = |session: &Session| {
                 simulated(run_checks(session, context.store.as_ref(), &context.lists, &|| at, &|_| {}), session, at)
             };
-            simulate(session, &actions, &pictures, at, &check)
+            simulate(session, actions, pictures, at, &check)
         }
         Ask::Answer { check, answer } => {
-            let kind = session.checks.iter().find(|result| result.id == check).map(|result| result.kind);
+            let kind = session.checks.iter().find(|result| result.id == *check).map(|result| result.kind);
             let spec = session.flow.checks().iter().find(|spec| Some(spec.kind) == kind);
             let provider = spec.and_then(|spec| spec.provider.as_deref()).unwrap_or_default();
-            decide(session, Command::AnswerCall { check, finding: parse_answer(&answer, provider)? }, at)
+            decide(session, Command::AnswerCall { check: *check, finding: parse_answer(answer, provider)? }, at)
         }
-        Ask::Attach(media) => decide(session, Command::Attach(*media), at),
-        Ask::AttachChip(chip) => decide(session, Command::AttachChip(chip), at),
-        Ask::Review { review, by } => decide(session, Command::Review { review, reviewer: by.to_string() }, at),
-        Ask::Redact { by_rule: Some(seen), .. } | Ask::ForgetMedia { seen } if seen != session.chain.sequence => {
+        Ask::Attach(media) => decide(session, Command::Attach((**media).clone()), at),
+        Ask::AttachChip(chip) => decide(session, Command::AttachChip(chip.clone()), at),
+        Ask::Review { review, by } => {
+            decide(session, Command::Review { review: review.clone(), reviewer: by.to_string() }, at)
+        }
+        Ask::Redact { by_rule: Some(seen), .. } | Ask::ForgetMedia { seen } if *seen != session.chain.sequence => {
             Err(Refusal::new(ErrorCode::InvalidState, "The verification has changed since it was judged."))
         }
         Ask::Redact { .. } => decide(session, Command::Redact, at),
@@ -335,7 +361,7 @@ fn decide_ask(session: &Session, ask: Ask, at: Timestamp, context: &Context) -> 
         Ask::Submit { step, body } => {
             // That the session has ended comes before what is wrong with the body.
             let ended = session.status().is_terminal() || session.is_overdue(at);
-            match Submission::parse(&session.flow, step, &body, at) {
+            match Submission::parse(&session.flow, *step, body, at) {
                 Ok(submission) => decide(session, Command::Submit(submission), at),
                 Err(_) if ended => decide(session, Command::Load, at),
                 Err(refusal) => Err(refusal),

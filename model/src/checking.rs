@@ -2,11 +2,11 @@
 //! run has two parts: the checks of our own, and then, unless those have decided already, a call for
 //! each of the others.
 
-use crate::check::{CheckResult, CheckStatus, Finding};
+use crate::check::{CheckKind, CheckResult, CheckStatus, Finding};
 use crate::decide::{CheckFinding, Transition, invalid, pending_effects};
 use crate::error::Refusal;
 use crate::field::Fields;
-use crate::flow::StepKind;
+use crate::flow::{CheckSpec, StepKind};
 use crate::id::CheckId;
 use crate::session::{ProviderCall, RUN_LIMIT, Session, State, StepSet};
 use crate::time::Timestamp;
@@ -30,12 +30,27 @@ pub(crate) fn finish(
     }
     next.checks = file(session, findings);
     let calls = provider_calls(&next);
-    if calls.is_empty() || is_decided(&next.flow, &next.checks) {
-        return decide_run(next, at);
-    }
-    next.state = State::Awaiting { started, calls };
-    let effects = pending_effects(&next);
-    Transition { effects, ..Transition::quiet(next, at) }
+    let finished = if calls.is_empty() || is_decided(&next.flow, &next.checks) {
+        decide_run(next, at)
+    } else {
+        next.state = State::Awaiting { started, calls };
+        let effects = pending_effects(&next);
+        Transition { effects, ..Transition::quiet(next, at) }
+    };
+    Transition { claims_document: claims_document(&finished.next), ..finished }
+}
+
+/// True if the run's own check has found nobody who used the document before, and the session now keeps
+/// the document. A provider's finding is not about our own index, a chosen outcome about none.
+fn claims_document(session: &Session) -> bool {
+    let own = |spec: &&CheckSpec| spec.kind == CheckKind::DuplicateDocument && spec.provider.is_none();
+    let passed = |result: &CheckResult| {
+        result.kind == CheckKind::DuplicateDocument && result.finding.status == CheckStatus::Passed
+    };
+    session.indexed_document().is_some()
+        && session.test_outcome.is_none()
+        && session.flow.checks().iter().find(own).is_some()
+        && session.checks.iter().any(passed)
 }
 
 /// The calls that are still to be made. None in a test session whose outcome is asked for.

@@ -78,7 +78,7 @@ pub enum Command {
     },
     /// The person's data is to be erased.
     Redact,
-    /// The pictures are to be deleted, and with them what was read of them.
+    /// The pictures are to be deleted, and with them what was read of them and of the document's chip.
     ForgetMedia,
 }
 
@@ -127,6 +127,9 @@ pub struct Transition {
     pub effects: Vec<Effect>,
     /// The person's data, where the move is its erasure: its index entries go with it.
     pub erased: Option<Box<Personal>>,
+    /// True if it rests on a finding that nobody has used the document before: it must be refused if
+    /// somebody has by the time that it is committed.
+    pub claims_document: bool,
     /// The command's own refusal, where the only move is the expiry that came first.
     pub refused: Option<Refusal>,
     /// False if there is nothing to write.
@@ -135,11 +138,16 @@ pub struct Transition {
 
 impl Transition {
     pub(crate) fn unchanged(session: &Session) -> Self {
+        Self::unchanged_in(session.clone())
+    }
+
+    const fn unchanged_in(next: Session) -> Self {
         Self {
-            next: session.clone(),
+            next,
             events: Vec::new(),
             effects: Vec::new(),
             erased: None,
+            claims_document: false,
             refused: None,
             changed: false,
         }
@@ -148,7 +156,7 @@ impl Transition {
     /// A move that keeps the status.
     pub(crate) fn quiet(mut next: Session, at: Timestamp) -> Self {
         next.updated = at;
-        Self { next, events: Vec::new(), effects: Vec::new(), erased: None, refused: None, changed: true }
+        Self { changed: true, ..Self::unchanged_in(next) }
     }
 
     /// A move to another status, with the event that tells of it.
@@ -166,8 +174,10 @@ impl Transition {
         // What is to be deleted stays so; an order of checks is carried out between the two.
         self.effects.retain(|effect| matches!(effect, Effect::Discard { .. }));
         self.effects.extend(later.effects);
-        let (erased, changed) = (self.erased.or(later.erased), self.changed || later.changed);
-        Self { events: self.events, effects: self.effects, erased, changed, ..later }
+        self.erased = self.erased.or(later.erased);
+        self.claims_document |= later.claims_document;
+        self.changed |= later.changed;
+        Self { next: later.next, refused: later.refused, ..self }
     }
 }
 
@@ -250,11 +260,12 @@ fn persons_turn(session: &Session) -> Result<StepSet, Refusal> {
 }
 
 /// Whether a picture of a kind may be taken in now. Asked before it is looked at, and again when it
-/// is put on record.
+/// is put on record. `unreadable` files that were sent before and were no pictures count like pictures:
+/// they have been looked at, too.
 ///
 /// # Errors
 /// `invalid_state`, `session_expired`, `check_not_required`.
-pub fn may_attach(session: &Session, kind: MediaKind, at: Timestamp) -> Result<(), Refusal> {
+pub fn may_attach(session: &Session, kind: MediaKind, unreadable: u32, at: Timestamp) -> Result<(), Refusal> {
     if session.is_overdue(at) {
         return Err(Refusal::new(ErrorCode::SessionExpired, "The session has ended: it is expired."));
     }
@@ -264,8 +275,11 @@ pub fn may_attach(session: &Session, kind: MediaKind, at: Timestamp) -> Result<(
         may_answer(session, place)?;
     }
     match &session.personal {
-        Some(personal) if personal.uploads < UPLOAD_LIMIT => Ok(()),
-        _ => Err(invalid("No more pictures are taken in this session.")),
+        Some(personal) if personal.uploads.saturating_add(unreadable) < UPLOAD_LIMIT => Ok(()),
+        _ => Err(invalid(format!(
+            "No more pictures are taken in this session: it has sent {UPLOAD_LIMIT}, those that could not be read \
+             included."
+        ))),
     }
 }
 
@@ -284,7 +298,7 @@ fn may_answer(session: &Session, place: usize) -> Result<(), Refusal> {
 }
 
 fn attach(session: &Session, media: Media, at: Timestamp) -> Result<Transition, Refusal> {
-    may_attach(session, media.kind, at)?;
+    may_attach(session, media.kind, 0, at)?;
     let mut next = session.clone();
     let Some(personal) = next.personal.as_mut() else { return Err(ended(session)) };
     let replaced = personal.media.iter().filter(|old| media.kind.replaces(old.kind));
@@ -445,10 +459,11 @@ fn forget_media(session: &Session) -> Result<Transition, Refusal> {
         return Err(invalid("The verification has not ended; its pictures are still needed."));
     }
     let mut next = session.clone();
-    let media = next.personal.as_mut().map(|personal| std::mem::take(&mut personal.media)).unwrap_or_default();
-    if media.is_empty() {
+    let Some(personal) = next.personal.as_mut().filter(|personal| personal.has_evidence()) else {
         return Ok(Transition::unchanged(session));
-    }
+    };
+    personal.chip = None;
+    let media = std::mem::take(&mut personal.media);
     let effects = media.iter().map(|media| Effect::Discard { media: media.id }).collect();
     Ok(Transition { effects, ..Transition::quiet(next, session.updated) })
 }

@@ -114,14 +114,7 @@ impl NewSession {
             state: State::Created,
         };
         let event = Event::append(&mut session, EventKind::Created, birth.at);
-        Ok(Transition {
-            next: session,
-            events: vec![event],
-            effects: Vec::new(),
-            erased: None,
-            refused: None,
-            changed: true,
-        })
+        Ok(Transition { events: vec![event], ..Transition::quiet(session, birth.at) })
     }
 }
 

@@ -24,7 +24,7 @@ const DAY_SECONDS: u64 = 86_400;
 /// What is kept of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DataKind {
-    /// Pictures and recordings.
+    /// Pictures and recordings, and what machines have read of them and of the document's chip.
     Media,
     /// Everything of the person: typed and read data, metadata, and the media with them.
     Personal,

@@ -306,6 +306,12 @@ impl Personal {
         self.media.iter().find(|media| media.kind == kind)
     }
 
+    /// True if there are pictures, or what a chip said: what goes when the time of media is over.
+    #[must_use]
+    pub const fn has_evidence(&self) -> bool {
+        !self.media.is_empty() || self.chip.is_some()
+    }
+
     /// The document's issuer and number, as [`document_of`] says.
     #[must_use]
     pub fn document(&self) -> Option<(&str, &str)> {
@@ -363,10 +369,12 @@ impl Session {
         self.review.as_ref().map_or_else(|| self.status(), |review| review.decision.status())
     }
 
-    /// The document that the verification is found by, once it has ended: its issuer and number.
+    /// The document that the verification is found by, its issuer and number: once it has ended, and while
+    /// it awaits providers alone. A further attempt may be with another one.
     #[must_use]
     pub fn indexed_document(&self) -> Option<(&str, &str)> {
-        self.personal.as_ref().filter(|_| self.status().is_terminal())?.document()
+        let keeps = matches!(self.state, State::Awaiting { .. }) || self.status().is_terminal();
+        self.personal.as_ref().filter(|_| keeps)?.document()
     }
 
     /// The next moment at which the session must be rung: its deadline, or the limit of the run

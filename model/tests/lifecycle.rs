@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use vetd_model::check::{CheckKind, Finding};
-use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, pending_effects};
+use vetd_model::chip::{Certified, Chip, Integrity, Revocation};
+use vetd_model::decide::{CanceledBy, CheckFinding, Command, Effect, Transition, decide, may_attach, pending_effects};
 use vetd_model::event::Hash;
-use vetd_model::field::Fields;
+use vetd_model::field::{Candidate, Field, Fields, Source};
 use vetd_model::flow::{Flow, StepKind};
 use vetd_model::media::{Media, MediaKind, Quality, Reading, UPLOAD_LIMIT};
 use vetd_model::new_session::{Birth, NewSession};
@@ -159,6 +160,86 @@ fn a_retry_goes_back_once_and_then_completes() {
     apply(&mut session, command, later(4));
     assert_eq!((session.status(), session.attempts), (Status::Completed, 2));
     assert_eq!(session.last_error, None);
+}
+
+/// A document as a machine read it.
+fn passport() -> Fields {
+    let said = |value: &str| Candidate { value: value.to_owned(), source: Source::MrzProven, confidence: 1000 };
+    let field = |value| Field { chosen: said(value), disagreeing: Vec::new() };
+    Fields::from([("issuing_country".to_owned(), field("SE")), ("document_number".to_owned(), field("A1"))])
+}
+
+#[test]
+fn who_keeps_a_document_that_nobody_has_used_claims_it() {
+    let start = |provider: &str, further: &str, body| {
+        let mut duplicate = json!({ "type": "duplicate_document" });
+        if !provider.is_empty() {
+            duplicate["provider"] = json!(provider);
+        }
+        let steps = json!([{ "type": "data_entry", "fields": [{ "name": "a", "type": "string", "required": true }] }]);
+        let checks = json!([duplicate, { "type": "data_completeness", "on_fail": further }]);
+        let mut session =
+            start_with(&body, Arc::new(Flow::parse(&json!({ "steps": steps, "checks": checks }), "").unwrap()));
+        submit_all(&mut session, later(1));
+        session
+    };
+    let finish = |session: &Session, duplicate: Finding, completeness: Finding, fields| {
+        let found = |kind, finding| CheckFinding { kind, finding, started: later(1), finished: later(1) };
+        let duplicate = found(CheckKind::DuplicateDocument, duplicate);
+        let findings = vec![duplicate, found(CheckKind::DataCompleteness, completeness)];
+        decide(session, Command::FinishChecks { run: 1, findings, fields }, later(2)).unwrap()
+    };
+    let (passed, failed) = (Finding::passed, || Finding::failed("x", "y"));
+    let plain = start("", "retry", json!({}));
+    assert!(finish(&plain, passed(), passed(), passport()).claims_document);
+    assert!(finish(&start("", "fail", json!({})), passed(), failed(), passport()).claims_document);
+    // Another attempt may be with another document; what was used, not read or not asked is no claim.
+    let retried = finish(&plain, passed(), failed(), passport());
+    assert!(!retried.claims_document && retried.next.status() == Status::RequiresInput);
+    assert!(!finish(&plain, failed(), passed(), passport()).claims_document);
+    assert!(!finish(&plain, passed(), passed(), Fields::new()).claims_document);
+    let chosen = start("", "fail", json!({ "test_outcome": "completed" }));
+    assert!(!finish(&chosen, passed(), passed(), passport()).claims_document);
+    assert!(!finish(&start("acme", "fail", json!({})), passed(), passed(), passport()).claims_document);
+    // Who ends it meanwhile rests on no finding.
+    let canceled = decide(&retried.next, Command::Cancel(CanceledBy::Person), later(3)).unwrap();
+    assert!(canceled.next.indexed_document().is_some() && !canceled.claims_document);
+}
+
+#[test]
+fn when_the_time_of_media_is_over_the_pictures_go_and_what_the_chip_said() {
+    let signer = Certified {
+        country: "SE".to_owned(),
+        sha256: Hash([1; 32]),
+        not_before: BORN,
+        not_after: BORN,
+        may_sign: true,
+    };
+    let chip = Chip {
+        at: BORN,
+        lines: vec!["P<SWELINDQVIST<<ASTRID".to_owned()],
+        groups: vec![1],
+        integrity: Integrity::Intact,
+        signer,
+        anchor: None,
+        revocation: Revocation::NoList,
+    };
+    let steps = json!([{ "type": "document_upload", "documents": ["passport"] }]);
+    let flow = json!({ "steps": steps, "checks": [{ "type": "document_chip" }] });
+    let mut session = start_with(&json!({}), Arc::new(Flow::parse(&flow, "").unwrap()));
+    apply(&mut session, Command::AttachChip(Box::new(chip)), later(1));
+    let forget = |session: &Session| decide(session, Command::ForgetMedia, later(9));
+    assert_eq!(forget(&session).unwrap_err().code, ErrorCode::InvalidState);
+    let mut pictured = session.clone();
+    submit_all(&mut pictured, later(2));
+    for (mut session, pictures) in [(session, 0), (pictured, 1)] {
+        apply(&mut session, Command::Cancel(CanceledBy::Person), later(3));
+        let done = forget(&session).unwrap();
+        let left = done.next.personal.as_ref().unwrap();
+        assert_eq!((done.changed, done.effects.len(), done.events.len()), (true, pictures, 0));
+        assert!(left.chip.is_none() && left.media.is_empty() && left.submissions.len() == pictures);
+        assert!(!forget(&done.next).unwrap().changed);
+    }
 }
 
 #[test]
@@ -339,6 +420,10 @@ fn a_picture_taken_again_replaces_the_one_before_and_is_deleted() {
     }
     let refused = decide(&session, attach(MediaKind::DocumentBack, 3), later(3)).unwrap_err();
     assert_eq!(refused.code, ErrorCode::InvalidState);
+    let fresh = with_document();
+    assert!(may_attach(&fresh, MediaKind::DocumentFront, UPLOAD_LIMIT - 1, later(3)).is_ok());
+    let unreadable = may_attach(&fresh, MediaKind::DocumentFront, UPLOAD_LIMIT, later(3)).unwrap_err();
+    assert_eq!(unreadable, refused, "what was no picture counts, too");
     let late = decide(&session, attach(MediaKind::DocumentFront, 3), session.expires_at).unwrap();
     assert_eq!(late.refused.unwrap().code, ErrorCode::SessionExpired);
 }

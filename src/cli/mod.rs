@@ -98,7 +98,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Show which settings are in force and where they come from
     Config(config::ConfigArgs),
-    /// Tenants: make, list, open for live mode, suspend, resume
+    /// Tenants: make, list, open for live mode, suspend, resume; who embeds their page, how long data is kept
     Workspace(workspace::WorkspaceArgs),
     /// API keys: make, list and revoke
     Key(key::KeyArgs),

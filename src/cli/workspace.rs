@@ -1,5 +1,6 @@
 //! `vetd workspace`: tenants, made and switched by the operator.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use bytes::Bytes;
@@ -48,6 +49,37 @@ enum Verb {
         #[arg(long, value_enum, default_value = "test")]
         mode: ModeArg,
     },
+    /// Show or set how long people's data is kept; each mode has its own rules
+    Retention {
+        #[command(flatten)]
+        which: Which,
+        /// All rules from here on, such as media.completed=30 or personal.failed=7, in days [default: show them]
+        #[arg(value_name = "RULE", value_parser = Rule::parse)]
+        rules: Vec<Rule>,
+        /// Keep everything
+        #[arg(long, conflicts_with = "rules")]
+        clear: bool,
+        /// The mode
+        #[arg(long, value_enum, default_value = "test")]
+        mode: ModeArg,
+    },
+}
+
+/// For how many days data of a kind is kept after a verification that ended so. Which kinds, ends and
+/// numbers there are is for the server to say.
+#[derive(Debug, Clone)]
+struct Rule {
+    kind: String,
+    outcome: String,
+    days: u64,
+}
+
+impl Rule {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(of, days)| Some((of.split_once('.')?, days.parse().ok()?)));
+        let ((kind, outcome), days) = parts.ok_or("must be such as media.completed=30")?;
+        Ok(Self { kind: kind.to_owned(), outcome: outcome.to_owned(), days })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -68,15 +100,15 @@ pub(super) async fn run(args: WorkspaceArgs) -> Result<ExitCode, Failure> {
         Verb::Suspend(which) => switch(&server, "suspend", &which).await?,
         Verb::Resume(which) => switch(&server, "resume", &which).await?,
         Verb::Origins { which, origins, clear, mode } => {
-            let asked = [("workspace", which.workspace.as_str()), ("mode", mode.as_str())];
-            let path = path_with("/admin/workspaces/origins", &asked);
-            let answer = if origins.is_empty() && !clear {
-                server.client()?.get(&path).await?
-            } else {
-                let body = json!({ "allowed_origins": origins }).to_string();
-                server.client()?.call(Method::PUT, &path, Bytes::from(body)).await?
-            };
+            let change = (clear || !origins.is_empty()).then(|| json!({ "allowed_origins": origins }));
+            let answer = settings(&server, &which, mode, change).await?;
             server.print(&answer, origin_lines)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Verb::Retention { which, rules, clear, mode } => {
+            let change = if clear || !rules.is_empty() { Some(rules_to_json(&rules)?) } else { None };
+            let answer = settings(&server, &which, mode, change).await?;
+            server.print(&answer, rule_lines)?;
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -87,6 +119,37 @@ pub(super) async fn run(args: WorkspaceArgs) -> Result<ExitCode, Failure> {
 async fn switch(server: &ServerArgs, act: &str, which: &Which) -> Result<Value, Failure> {
     let path = path_with(&format!("/admin/workspaces/{act}"), &[("workspace", &which.workspace)]);
     server.client()?.call(Method::POST, &path, Bytes::new()).await
+}
+
+/// The settings of a workspace and mode, after this change of them.
+async fn settings(server: &ServerArgs, which: &Which, mode: ModeArg, change: Option<Value>) -> Result<Value, Failure> {
+    let asked = [("workspace", which.workspace.as_str()), ("mode", mode.as_str())];
+    let path = path_with("/admin/workspaces/settings", &asked);
+    let client = server.client()?;
+    match change {
+        None => client.get(&path).await,
+        Some(change) => client.call(Method::PATCH, &path, Bytes::from(change.to_string())).await,
+    }
+}
+
+fn rules_to_json(rules: &[Rule]) -> Result<Value, Failure> {
+    let mut kinds: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for Rule { kind, outcome, days } in rules {
+        if kinds.entry(kind).or_default().insert(outcome, *days).is_some() {
+            return Err(Failure::other(format!("{kind}.{outcome} is given twice; give one rule for it")));
+        }
+    }
+    Ok(json!({ "retention": kinds }))
+}
+
+/// A rule a line, as it is set; nothing for none.
+fn rule_lines(answer: &Value) -> String {
+    let kinds = answer.get("retention").and_then(Value::as_object).into_iter().flatten();
+    let rules = kinds.flat_map(|(kind, periods)| {
+        let periods = periods.as_object().into_iter().flatten();
+        periods.filter_map(move |(outcome, days)| Some(format!("{kind}.{outcome}={}", days.as_u64()?)))
+    });
+    rules.collect::<Vec<_>>().join("\n")
 }
 
 /// An origin a line; nothing for none.

@@ -17,7 +17,7 @@ use super::error::{Answer, Problem};
 use super::frame::Permit;
 use super::query::Params;
 use super::{Front, Shared};
-use super::{chips, iframe, reply, sessions, verifications};
+use super::{chips, iframe, reply, sessions, token, verifications};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The largest file that is sent, in bytes.
@@ -95,7 +95,7 @@ impl Mutation {
                 let stored = front.engine.session(caller.realm(), session).await?;
                 let session =
                     stored.ok_or_else(|| Problem::internal(format!("{session} is gone, its answer is not")))?;
-                reply::replay(status, redacted(&front, &caller, &path, &session).body)
+                reply::replay(status, redacted(&front, &caller, &path, &session)?.body)
             }
         }
     }
@@ -162,12 +162,16 @@ impl Upload {
 }
 
 /// What is left of an answer whose data was erased: the object that it showed, as it stands.
-fn redacted(front: &Front, caller: &Caller, path: &str, session: &Session) -> Reply {
+///
+/// # Errors
+/// `session_expired` if nothing is left of it.
+fn redacted(front: &Front, caller: &Caller, path: &str, session: &Session) -> Result<Reply, Refusal> {
     match caller {
-        Caller::Person(_) => iframe::current(session),
-        Caller::Tenant(_) if path.ends_with("/chip") => chips::taken(session),
-        Caller::Tenant(_) if path.starts_with("/v1/verifications/") => verifications::current(front, session),
-        Caller::Tenant(_) => sessions::current(session),
+        Caller::Person(_) if path.starts_with("/iframe/api/media/") => Err(token::ended()),
+        Caller::Person(_) => Ok(iframe::current(session)),
+        Caller::Tenant(_) if path.ends_with("/chip") => Ok(chips::taken(session)),
+        Caller::Tenant(_) if path.starts_with("/v1/verifications/") => Ok(verifications::current(front, session)),
+        Caller::Tenant(_) => Ok(sessions::current(session)),
     }
 }
 

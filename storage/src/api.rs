@@ -32,6 +32,10 @@ pub enum StoreError {
     /// The record has moved on since it was read: another incarnation won. Nothing was written.
     #[error("the record has changed since it was read")]
     Conflict,
+    /// The session was the first with its document when its checks looked, and is no longer. Nothing was
+    /// written; who looks again finds the other one.
+    #[error("another session has used the document meanwhile")]
+    DocumentTaken,
     /// The disk is full up to its reserve. Nothing was written.
     #[error("the data folder's disk is full up to its reserve")]
     Full,
@@ -60,6 +64,8 @@ pub struct Handle {
     pub(crate) revision: u64,
     pub(crate) slot: Option<u32>,
     pub(crate) entry: StatusEntry,
+    /// Whether the session is found by its document.
+    pub(crate) by_document: bool,
 }
 
 impl Handle {
@@ -94,6 +100,8 @@ pub struct SessionWrite<'a> {
     /// The person's data that the move erases, if it does: its index entries go in the same commit,
     /// and its secret before the commit is acknowledged.
     pub erased: Option<&'a Personal>,
+    /// True if the move is to be refused where another session is found by the same document.
+    pub claims_document: bool,
 }
 
 /// One record to write. `revision` is the one that was read (0 for a new record); a mismatch
@@ -365,8 +373,8 @@ pub trait Store: Send + Sync + 'static {
     /// call returns.
     ///
     /// # Errors
-    /// After [`StoreError::Conflict`], [`StoreError::Full`] and [`StoreError::TooLarge`] nothing
-    /// was written; after any other error the outcome is unknown until it is read again.
+    /// After [`StoreError::Conflict`], [`StoreError::DocumentTaken`], [`StoreError::Full`] and
+    /// [`StoreError::TooLarge`] nothing was written; after any other error the outcome is unknown until it is read again.
     fn commit(&self, commit: Commit<'_>) -> BoxFuture<'static, Result<CommitReceipt, StoreError>>;
 
     /// One session.

@@ -48,7 +48,8 @@ impl Group {
     /// Takes a commit in, whole or not at all.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] refuses this commit; [`StoreError::Unavailable`] ends the group.
+    /// [`StoreError::Conflict`] and [`StoreError::DocumentTaken`] refuse this commit;
+    /// [`StoreError::Unavailable`] ends the group.
     pub(crate) fn admit(&mut self, commit: Prepared) -> Result<CommitReceipt, StoreError> {
         let before = commit.ops.iter().map(|op| self.check(op)).collect::<Result<Vec<_>, _>>()?;
         let mut handle = commit.handle;
@@ -108,6 +109,7 @@ impl Group {
                 }
                 (!answered, before)
             }
+            Op::PutAlone { prefix, .. } if self.holds_any(prefix)? => return Err(StoreError::DocumentTaken),
             _ => (true, None),
         };
         if holds { Ok(before) } else { Err(StoreError::Conflict) }
@@ -128,6 +130,7 @@ impl Group {
             Op::Constant { .. } => {}
             Op::Put { key, value } => self.put(key, value)?,
             Op::PutNew { key, value } => self.put_new(key, value),
+            Op::PutAlone { key, .. } => self.put_new(key, IVec::default()),
             Op::Remove { key } => self.remove(key)?,
             Op::RemoveUnchanged { key, value } if self.get(&key)?.is_some_and(|now| now == value) => {
                 self.remove(key)?;
@@ -172,6 +175,17 @@ impl Group {
             Some(change) => Ok(change.after.clone()),
             None => self.tree.get(key).map_err(unavailable),
         }
+    }
+
+    /// Whether anything stands under a prefix as the group leaves it so far.
+    fn holds_any(&self, prefix: &[u8]) -> Result<bool, StoreError> {
+        let changed = self.changes.range(IVec::from(prefix)..=keys::last_under(prefix));
+        if changed.into_iter().any(|(_, change)| change.after.is_some()) {
+            return Ok(true);
+        }
+        let mut stored = self.tree.scan_prefix(prefix).keys().map(|key| key.map_err(unavailable));
+        let stands = |key: &Result<IVec, StoreError>| key.as_ref().map_or(true, |key| !self.changes.contains_key(key));
+        stored.find(stands).transpose().map(|found| found.is_some())
     }
 
     fn give_slot(&mut self, secret: Vec<u8>) -> Result<u32, StoreError> {

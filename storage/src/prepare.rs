@@ -36,6 +36,8 @@ pub(crate) enum Op {
     Put { key: Key, value: IVec },
     /// Writes an entry under a key that was never used before.
     PutNew { key: Key, value: IVec },
+    /// Writes an entry under a key that was never used before, unless another stands under its prefix.
+    PutAlone { key: Key, prefix: Key },
     /// Removes an entry, which is in one piece.
     Remove { key: Key },
     /// Removes an entry in one piece if it still has this value.
@@ -122,7 +124,7 @@ impl Op {
             | Self::PutNew { value, .. }
             | Self::Event { value, .. }
             | Self::OfEndpoint { value, .. } => value.len(),
-            Self::Slug { .. } | Self::NewCursor { .. } | Self::Erase { .. } => 0,
+            Self::Slug { .. } | Self::NewCursor { .. } | Self::Erase { .. } | Self::PutAlone { .. } => 0,
             Self::Remove { .. }
             | Self::RemoveUnchanged { .. }
             | Self::RemoveRecord { .. }
@@ -261,10 +263,8 @@ impl Builder<'_> {
             self.constant_indexes(session);
             self.flow(&session.flow)?;
         }
-        let was_live = before.is_none_or(|handle| handle.entry.live.is_some());
-        if was_live && let Some(key) = self.document_key(session, session.indexed_document()) {
-            self.put_new(key, Vec::new());
-        }
+        let by_document = session.indexed_document().is_some();
+        self.by_document(write, before.is_some_and(|handle| handle.by_document), by_document);
         if let Some(erased) = write.erased {
             self.erase(session, erased, slot);
         }
@@ -272,7 +272,7 @@ impl Builder<'_> {
             self.event(event.realm, event.id, event::encode(event)?.into());
         }
         self.leaves = before.map(|handle| handle.entry.code);
-        self.handle = Some(Handle { revision: expected + 1, slot, entry });
+        self.handle = Some(Handle { revision: expected + 1, slot, entry, by_document });
         self.session = Some(Arc::clone(session));
         Ok(())
     }
@@ -322,24 +322,34 @@ impl Builder<'_> {
         }
     }
 
+    /// The index entry by the document. Where it stood and no longer does, the move is an erasure, which
+    /// sees to it, or the person shall try again, and what was read of them is still there.
+    fn by_document(&mut self, write: &SessionWrite<'_>, stood: bool, stands: bool) {
+        let session = write.next;
+        let document = session.personal.as_ref().and_then(|personal| personal.document());
+        let Some((issuer, number)) = document.filter(|_| stood != stands) else { return };
+        let hash = self.shared.keyring.document_hash(session.realm, issuer, number);
+        let key = keys::by_document(session.realm, hash, session.id);
+        match (stands, write.claims_document) {
+            (false, _) => self.remove(key),
+            (true, false) => self.put_new(key, Vec::new()),
+            (true, true) => self.ops.push(Op::PutAlone { key, prefix: keys::by_documents(session.realm, hash) }),
+        }
+    }
+
     /// A person's index entries, and their secret.
     fn erase(&mut self, session: &Session, erased: &Personal, slot: Option<u32>) {
         for (name, value) in &erased.metadata {
             let hash = self.shared.keyring.metadata_hash(session.realm, name, value);
             self.remove(keys::by_metadata(session.realm, hash, session.id));
         }
-        if let Some(key) = self.document_key(session, erased.document()) {
-            self.remove(key);
+        if let Some((issuer, number)) = erased.document() {
+            let hash = self.shared.keyring.document_hash(session.realm, issuer, number);
+            self.remove(keys::by_document(session.realm, hash, session.id));
         }
         if let Some(slot) = slot {
             self.ops.push(Op::Erase { slot, at: session.updated });
         }
-    }
-
-    fn document_key(&self, session: &Session, document: Option<(&str, &str)>) -> Option<Key> {
-        let (issuer, number) = document?;
-        let hash = self.shared.keyring.document_hash(session.realm, issuer, number);
-        Some(keys::by_document(session.realm, hash, session.id))
     }
 
     fn template(

@@ -61,7 +61,8 @@ impl Shared {
         };
         let session = record.into_session(realm, id, flow, personal)?;
         let entry = StatusEntry::of(&session);
-        Ok((session, Handle { revision, slot, entry }))
+        let by_document = session.indexed_document().is_some();
+        Ok((session, Handle { revision, slot, entry, by_document }))
     }
 
     pub(crate) fn secret(&self, realm: Realm, id: SessionId, slot: u32) -> Result<SessionSecret, Fault> {

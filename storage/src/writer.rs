@@ -119,6 +119,8 @@ impl Writer {
         let mut group = Group::new(tree.clone(), self.position, self.next_slot);
         let mut admitted = Vec::with_capacity(commits.len());
         let mut flows = Vec::new();
+        // Told once the group is durable: what they lost to may be in it.
+        let mut refused = Vec::new();
         let mut failed = None;
         for (mut commit, reply) in commits {
             if let Some(error) = &failed {
@@ -141,7 +143,7 @@ impl Writer {
                     if matches!(error, StoreError::Unavailable(_)) {
                         failed = Some(error.clone());
                     }
-                    answer(reply, Err(error));
+                    refused.push((reply, error));
                 }
             }
         }
@@ -160,11 +162,15 @@ impl Writer {
                     drop(commit.write);
                     answer(commit.reply, Ok(commit.receipt));
                 }
+                refused.into_iter().for_each(|(reply, error)| answer(reply, Err(error)));
             }
             Err(failure) => {
                 let error = failure.as_error();
                 self.recover(failure);
-                admitted.into_iter().for_each(|commit| answer(commit.reply, Err(error.clone())));
+                let replies = admitted.into_iter().map(|commit| commit.reply);
+                replies
+                    .chain(refused.into_iter().map(|(reply, _)| reply))
+                    .for_each(|reply| answer(reply, Err(error.clone())));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What tests do over and over: templates made, sessions walked, writes held back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -143,11 +144,20 @@ impl TestApp {
 
     /// From here on no write gets beyond this stage until the hold is let go.
     pub fn hold_writes_at(&self, held: WriteStage) -> Hold {
+        self.hold(held, 0)
+    }
+
+    /// So many further groups of writes reach the disk, and no other until the hold is let go.
+    pub fn hold_writes_after(&self, groups: usize) -> Hold {
+        self.hold(WriteStage::Apply, groups)
+    }
+
+    fn hold(&self, held: WriteStage, after: usize) -> Hold {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
-        let closed = Arc::clone(&gate);
+        let (closed, passed) = (Arc::clone(&gate), AtomicUsize::new(0));
         *self.write_fault.lock() = Some(Arc::new(move |stage| {
-            if stage == held {
+            if stage == held && passed.fetch_add(1, Ordering::SeqCst) >= after {
                 let mut is_open = closed.0.lock();
                 if !*is_open {
                     // Nobody may be listening any more.

@@ -92,7 +92,13 @@ impl Creation {
             public_url: PUBLIC_URL.to_owned(),
         };
         Commit {
-            writes: vec![Write::Session(SessionWrite { before: None, next: &self.session, events, erased: None })],
+            writes: vec![Write::Session(SessionWrite {
+                before: None,
+                next: &self.session,
+                events,
+                erased: None,
+                claims_document: false,
+            })],
             idempotency: Some(IdempotencyRecord {
                 slot: IdempotencySlot(scattered(self.number)),
                 at: self.session.created,

@@ -74,6 +74,8 @@ pub fn file(objects: &[Vec<u8>], trailer: &str) -> Vec<u8> {
         file.extend(format!("{number} 0 obj\n").bytes().chain(object.iter().copied()).chain(*b"\nendobj\n"));
     }
     let (count, start) = (objects.len() + 1, file.len());
-    file.extend(format!("{table}trailer\n<< /Size {count} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF\n").bytes());
+    file.extend(
+        format!("{table}trailer\n<< /Size {count} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF\n").bytes(),
+    );
     file
 }

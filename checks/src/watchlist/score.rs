@@ -3,12 +3,15 @@
 use strsim::jaro_winkler;
 
 use super::birth::Birth;
-use super::words::{MOST_WORDS, weight};
+use super::words::{MOST_WORDS, is_light};
 
+/// What an ordinary word counts among those of its name, and what a particle or an initial does.
+const HEAVY: f32 = 1.0;
+const LIGHT: f32 = 0.3;
 /// Words below this Jaro-Winkler similarity are different.
 pub(super) const ALIKE: f32 = 0.85;
 /// Words that sound the same are alike from this similarity on …
-const SOUNDS: f32 = 0.80;
+pub(super) const SOUNDS: f32 = 0.80;
 /// … and then count for at least so much.
 const SOUNDS_SCORE: f32 = 0.88;
 /// An initial and a word that begins with it.
@@ -63,8 +66,12 @@ impl Agreement {
     }
 }
 
-/// The most that birth and country add.
-pub(super) const MOST_ADDED: f32 = 0.07;
+/// The most that birth and country can add for a person of whom they are known or not.
+pub(super) fn most_added(birth: Option<Birth>, countries: &[[u8; 2]]) -> f32 {
+    let of_birth = if birth.is_some() { Agreement::Same.of_birth() } else { 0.0 };
+    let of_country = if countries.is_empty() { 0.0 } else { Agreement::Same.of_country() };
+    of_birth + of_country
+}
 
 /// The score of names together with birth and country, 0 to 1.
 pub(super) fn adjusted(names: f32, birth: Agreement, country: Agreement) -> f32 {
@@ -139,38 +146,87 @@ pub(super) const fn sound(letter: u8) -> u8 {
     }
 }
 
-/// How alike two names are, 0 to 1: each word of one with at most one of the other, so that the sum is
-/// the greatest, over the words of the name that has fewer. `alike` tells how alike two words are, by
-/// their places.
-pub(super) fn names(one: &[&str], other: &[&str], alike: impl Fn(usize, usize) -> f32) -> f32 {
-    let (one, other) = (&one[..one.len().min(MOST_WORDS)], &other[..other.len().min(MOST_WORDS)]);
-    let weights = |words: &[&str]| words.iter().map(|word| weight(word)).collect::<Vec<_>>();
-    let (of_one, of_other) = (weights(one), weights(other));
-    let sum = |weights: &[f32]| weights.iter().sum::<f32>();
-    let (short, long) = (sum(&of_one).min(sum(&of_other)), sum(&of_one).max(sum(&of_other)));
-    if short == 0.0 {
-        return 0.0;
+/// How many words of a name are ordinary ones, and how many are particles or initials: all that its
+/// score depends on besides how alike the words are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Shape {
+    pub heavy: u8,
+    pub light: u8,
+}
+
+impl Shape {
+    /// That of a name of these words, at most [`MOST_WORDS`].
+    pub(super) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        words.into_iter().fold(Self { heavy: 0, light: 0 }, |Self { heavy, light }, word| {
+            if is_light(word) { Self { heavy, light: light + 1 } } else { Self { heavy: heavy + 1, light } }
+        })
     }
+
+    /// How many words it has.
+    pub(super) fn words(self) -> usize {
+        usize::from(self.heavy) + usize::from(self.light)
+    }
+
+    /// What all its words count.
+    pub(super) fn weight(self) -> f32 {
+        f32::from(self.heavy) * HEAVY + f32::from(self.light) * LIGHT
+    }
+
+    /// The score of two names whose words match with this sum of weights; it grows with the sum.
+    pub(super) fn score(self, other: Self, matched: f32) -> f32 {
+        let (short, long) = (self.weight().min(other.weight()), self.weight().max(other.weight()));
+        if short == 0.0 {
+            return 0.0;
+        }
+        let left_over = (long - matched).max(0.0) / long;
+        let whole = (matched / short).min(1.0) * (1.0 - LEFT_OVER * left_over);
+        let (few, many) = (self.heavy.min(other.heavy), self.heavy.max(other.heavy));
+        if few <= 1 && many > 1 { whole * ONE_WORD } else { whole }
+    }
+
+    /// How many ordinary words of one name must be like ordinary words of the other for the score to
+    /// come up to `least`; `None` if it cannot.
+    pub(super) fn least_heavy_pairs(self, other: Self, least: f32) -> Option<u8> {
+        (0..=self.heavy.min(other.heavy)).find(|pairs| {
+            // What is left over is matched in pairs with a light word on one side or on both.
+            let lights = (self.light + self.heavy - pairs).min(other.light + other.heavy - pairs);
+            let lights = lights.min(self.light + other.light);
+            self.score(other, f32::from(*pairs) * HEAVY + f32::from(lights) * LIGHT) >= least
+        })
+    }
+}
+
+/// What a pair of words that are so much alike adds to a name's sum, at most.
+pub(super) fn weighed(one_is_light: bool, other_is_light: bool, alike: f32) -> f32 {
+    alike * if one_is_light || other_is_light { LIGHT } else { HEAVY }
+}
+
+/// The greatest sum of pairs of words, each word of one name with at most one of the other. `weighed`
+/// tells what a pair adds, by the words' places; names have at most [`MOST_WORDS`].
+pub(super) fn matched(of_one: usize, of_other: usize, weighed: impl Fn(usize, usize) -> f32) -> f32 {
     // The greatest sum for the words so far, by which words of the other name are taken.
-    let mut best = vec![f32::NEG_INFINITY; 1 << other.len()];
+    let mut sums = [f32::NEG_INFINITY; 1 << MOST_WORDS];
+    let best = &mut sums[..1 << of_other.min(MOST_WORDS)];
     best[0] = 0.0;
-    for (at, weight) in of_one.iter().enumerate() {
+    for at in 0..of_one {
         for taken in (0..best.len()).rev() {
-            for (place, other_weight) in of_other.iter().enumerate() {
+            for place in 0..of_other {
                 let before = taken & !(1 << place);
                 if before != taken && best[before] > f32::NEG_INFINITY {
-                    let pair = alike(at, place) * weight.min(*other_weight);
-                    best[taken] = best[taken].max(best[before] + pair);
+                    best[taken] = best[taken].max(best[before] + weighed(at, place));
                 }
             }
         }
     }
-    let matched = best.into_iter().fold(0.0, f32::max);
-    let left_over = (long - matched).max(0.0) / long;
-    let whole = (matched / short).min(1.0) * (1.0 - LEFT_OVER * left_over);
-    let heavy = |weights: &[f32]| weights.iter().filter(|weight| **weight >= 1.0).count();
-    let (few, many) = (heavy(&of_one).min(heavy(&of_other)), heavy(&of_one).max(heavy(&of_other)));
-    if few <= 1 && many > 1 { whole * ONE_WORD } else { whole }
+    best.iter().copied().fold(0.0, f32::max)
+}
+
+/// How alike two names are, 0 to 1, by comparing each word with each: what every look-up must come to.
+#[cfg(test)]
+pub(super) fn names(one: &[String], other: &[String]) -> f32 {
+    let pair = |a: usize, b: usize| weighed(is_light(&one[a]), is_light(&other[b]), words(&one[a], &other[b]));
+    let shape = |words: &[String]| Shape::of(words.iter().map(String::as_str));
+    shape(one).score(shape(other), matched(one.len(), other.len(), pair))
 }
 
 #[cfg(test)]
@@ -179,14 +235,10 @@ mod tests {
     use vetd_model::date::Date;
 
     use super::super::words;
-    use super::words as alike;
     use super::*;
 
     fn score(one: &str, other: &str) -> f32 {
-        let (one, other) = (words::of(one), words::of(other));
-        let (one, other): (Vec<&str>, Vec<&str>) =
-            (one.iter().map(String::as_str).collect(), other.iter().map(String::as_str).collect());
-        names(&one, &other, |a, b| alike(one[a], other[b]))
+        names(&words::of(one), &words::of(other))
     }
 
     #[test]

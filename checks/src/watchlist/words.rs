@@ -9,7 +9,7 @@ pub(super) const MOST_WORDS: usize = 8;
 /// The most characters of a name that are looked at.
 const LONGEST: usize = 200;
 /// The most letters of a word that are compared.
-const LONGEST_WORD: usize = 40;
+pub(super) const LONGEST_WORD: usize = 40;
 
 /// What stands before or behind a name and is none.
 const TITLES: [&str; 22] = [
@@ -55,9 +55,9 @@ pub(super) fn of(name: &str) -> Vec<String> {
     words
 }
 
-/// How much a word counts among those of its name: particles and initials say little.
-pub(super) fn weight(word: &str) -> f32 {
-    if word.len() == 1 || PARTICLES.contains(&word) { 0.3 } else { 1.0 }
+/// Whether a word says little of its name: particles and initials.
+pub(super) fn is_light(word: &str) -> bool {
+    word.len() == 1 || PARTICLES.contains(&word)
 }
 
 /// Parts a name where letters end; apostrophes and full stops part nothing.

@@ -221,7 +221,8 @@ fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key", "in": "header", "required": false,
         "description": "Makes the request safe to repeat: with the same key and the same body it has its effect once, and \
-                        gets the same answer, for 24 hours. Visible ASCII characters, for example `order-4711`.",
+                        gets the same answer, for 24 hours; once a person's data is erased, without that data (of a \
+                        picture nothing is left: `session_expired`). Visible ASCII characters, for example `order-4711`.",
         "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
     })
 }

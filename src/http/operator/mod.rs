@@ -41,7 +41,7 @@ pub(super) fn router(front: Shared, facts: Facts) -> Router {
         .route("/admin/workspaces/activate-live", post(workspaces::activate_live))
         .route("/admin/workspaces/suspend", post(workspaces::suspend))
         .route("/admin/workspaces/resume", post(workspaces::resume))
-        .route("/admin/workspaces/origins", get(workspaces::origins).put(workspaces::set_origins))
+        .route("/admin/workspaces/settings", get(workspaces::settings).patch(workspaces::change_settings))
         .route("/admin/keys", get(keys::list).post(keys::create))
         .route("/admin/keys/{id}/revoke", post(keys::revoke))
         .route("/admin/templates", put(templates::apply).get(templates::list))

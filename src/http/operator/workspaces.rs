@@ -3,7 +3,6 @@
 use axum::extract::State;
 use serde_json::{Value, json};
 use vetd_actors::Reply;
-use vetd_model::origin::Origin;
 use vetd_model::validate::{Issues, Object};
 use vetd_model::workspace::{RealmSettings, SettingsPatch, Workspace};
 use vetd_model::{Realm, Refusal};
@@ -43,21 +42,22 @@ pub(super) async fn resume(state: State<Shared>, params: Params, body: Body) -> 
     set(state, params, body, |workspace| workspace.suspended = false).await
 }
 
-/// Which pages may embed the iframe of a workspace and mode.
-pub(super) async fn origins(State(front): State<Shared>, mut params: Params) -> Answer {
+/// What a workspace has chosen for a mode.
+pub(super) async fn settings(State(front): State<Shared>, mut params: Params) -> Answer {
     let named = Named::take(&mut params);
     params.finish()?;
     let realm = named.one(&front)?;
-    reply::ok(&origins_to_json(realm, &front.engine.allowed_origins(realm).await?))
+    reply::ok(&settings_to_json(realm, &front.engine.settings(realm).await?))
 }
 
-pub(super) async fn set_origins(State(front): State<Shared>, mut params: Params, Body(body): Body) -> Answer {
+/// As `PATCH /v1/workspace`.
+pub(super) async fn change_settings(State(front): State<Shared>, mut params: Params, Body(body): Body) -> Answer {
     let named = Named::take(&mut params);
     params.finish()?;
     let realm = named.one(&front)?;
     let patch = SettingsPatch::parse(&body, realm.mode)?;
     change(&front, move |front| async move {
-        let shown = move |after: &RealmSettings| Reply::json(200, &origins_to_json(realm, &after.allowed_origins));
+        let shown = move |after: &RealmSettings| Reply::json(200, &settings_to_json(realm, after));
         front.engine.change_settings(realm, patch, None, Box::new(shown)).await
     })
     .await
@@ -95,10 +95,10 @@ fn new_name(front: &Front, body: &Value) -> Result<String, Refusal> {
     issues.done().map(|()| name.unwrap_or_default())
 }
 
-fn origins_to_json(realm: Realm, origins: &[Origin]) -> Value {
+fn settings_to_json(realm: Realm, settings: &RealmSettings) -> Value {
     json!({
         "object": "workspace", "number": realm.workspace.0, "livemode": realm.mode.is_live(),
-        "allowed_origins": origins,
+        "allowed_origins": settings.allowed_origins, "retention": settings.retention.to_json(),
     })
 }
 

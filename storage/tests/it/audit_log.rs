@@ -79,7 +79,8 @@ async fn a_move_and_its_entry_are_one_commit() {
         (entry(at(1), 1, AuditAction::VerificationReviewed), entry(at(2), 2, AuditAction::MediaDeleted));
     let write = async |entry: &AuditEntry| {
         let (next, events) = (&std::sync::Arc::new(next.clone()), std::slice::from_ref(&event));
-        let session = Write::Session(SessionWrite { before: Some(&handle), next, events, erased: None });
+        let session =
+            Write::Session(SessionWrite { before: Some(&handle), next, events, erased: None, claims_document: false });
         let writes = vec![session, Write::Audit { realm: REALM, entry }];
         store.commit(Commit { writes, idempotency: None }).await
     };

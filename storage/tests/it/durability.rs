@@ -38,10 +38,20 @@ async fn of_two_conflicting_commits_at_once_one_wins() {
         let (two, two_event) = moved(&made, State::Expired { at: NOW });
         // Both are in the queue before either is answered, so most meet in one group.
         let (one_events, two_events) = ([one_event], [two_event]);
-        let one_write =
-            SessionWrite { before: Some(&handle), next: &Arc::new(one.clone()), events: &one_events, erased: None };
-        let two_write =
-            SessionWrite { before: Some(&handle), next: &Arc::new(two.clone()), events: &two_events, erased: None };
+        let one_write = SessionWrite {
+            before: Some(&handle),
+            next: &Arc::new(one.clone()),
+            events: &one_events,
+            erased: None,
+            claims_document: false,
+        };
+        let two_write = SessionWrite {
+            before: Some(&handle),
+            next: &Arc::new(two.clone()),
+            events: &two_events,
+            erased: None,
+            claims_document: false,
+        };
         let first = store.commit(Commit { writes: vec![Write::Session(one_write)], idempotency: None });
         let second = store.commit(Commit { writes: vec![Write::Session(two_write)], idempotency: None });
         assert!(first.await.is_ok());
@@ -64,8 +74,20 @@ async fn a_commit_is_all_or_nothing() {
     let (other_events, late_events) = ([other_event], [late_event]);
     let (other_next, late_next) = (Arc::new(other.clone()), Arc::new(late.clone()));
     let writes = vec![
-        Write::Session(SessionWrite { before: None, next: &other_next, events: &other_events, erased: None }),
-        Write::Session(SessionWrite { before: Some(&stale), next: &late_next, events: &late_events, erased: None }),
+        Write::Session(SessionWrite {
+            before: None,
+            next: &other_next,
+            events: &other_events,
+            erased: None,
+            claims_document: false,
+        }),
+        Write::Session(SessionWrite {
+            before: Some(&stale),
+            next: &late_next,
+            events: &late_events,
+            erased: None,
+            claims_document: false,
+        }),
     ];
     assert_eq!(commit(&store, writes).await, Err(StoreError::Conflict));
     assert_eq!(store.session(REALM, other.id).await, Ok(None));
@@ -171,7 +193,13 @@ async fn a_commit_goes_on_when_nobody_waits_for_it() {
     let store = open(dir.path());
     let (session, event) = session(REALM, 1, &[]);
     let events = [event];
-    let write = SessionWrite { before: None, next: &Arc::new(session.clone()), events: &events, erased: None };
+    let write = SessionWrite {
+        before: None,
+        next: &Arc::new(session.clone()),
+        events: &events,
+        erased: None,
+        claims_document: false,
+    };
     drop(store.commit(Commit { writes: vec![Write::Session(write)], idempotency: None }));
     store.close().await.unwrap();
     assert!(matches!(store.session(REALM, session.id).await, Err(StoreError::Unavailable(_))));

@@ -208,7 +208,13 @@ async fn nothing_personal_and_no_secret_stands_in_any_file() {
     };
     let owner = Some((REALM, session.id, &secret));
     let next = Arc::new(session.clone());
-    let writes = vec![Write::Session(SessionWrite { before: None, next: &next, events: &events, erased: None })];
+    let writes = vec![Write::Session(SessionWrite {
+        before: None,
+        next: &next,
+        events: &events,
+        erased: None,
+        claims_document: false,
+    })];
     store.commit(Commit { writes, idempotency: Some(filed(1, body("planted owned"), owner)) }).await.unwrap();
     let webhook = WebhookSecret::new([0x5a; 32]);
     let endpoint = Endpoint {

@@ -44,7 +44,13 @@ async fn answers_of_every_kind_come_back() {
     let events = [event];
     let secret = &made.personal.as_ref().unwrap().secret;
     let owned = IdempotencyRecord { owner: Some((REALM, made.id, secret)), ..record(3, NOW, body("theirs")) };
-    let write = SessionWrite { before: Some(&handle), next: &Arc::new(next.clone()), events: &events, erased: None };
+    let write = SessionWrite {
+        before: Some(&handle),
+        next: &Arc::new(next.clone()),
+        events: &events,
+        erased: None,
+        claims_document: false,
+    };
     store.commit(Commit { writes: vec![Write::Session(write)], idempotency: Some(owned) }).await.unwrap();
     let long = Answer::Body { status: 200, body: Bytes::from(vec![b'x'; 100_000]) };
     file(&store, record(4, NOW, long.clone())).await.unwrap();
@@ -88,7 +94,13 @@ async fn a_twin_is_refused_until_the_answer_is_old() {
 
     let (session, event) = session(REALM, 1, &[]);
     let events = [event];
-    let write = SessionWrite { before: None, next: &Arc::new(session.clone()), events: &events, erased: None };
+    let write = SessionWrite {
+        before: None,
+        next: &Arc::new(session.clone()),
+        events: &events,
+        erased: None,
+        claims_document: false,
+    };
     let twin = Commit { writes: vec![Write::Session(write)], idempotency: Some(record(1, NOW.after(DAY), created(4))) };
     assert_eq!(store.commit(twin).await, Err(StoreError::Conflict));
     assert_eq!(store.session(REALM, session.id).await, Ok(None), "nor is its effect there");

@@ -166,8 +166,13 @@ async fn filters_that_would_take_too_long_are_refused() {
     for number in 0..600 {
         let name = if number % 2 == 0 { "even" } else { "odd" };
         let (session, _) = session(REALM, number, &[(name, "yes")]);
-        let next =
-            vetd_storage::SessionWrite { before: None, next: &Arc::new(session.clone()), events: &[], erased: None };
+        let next = vetd_storage::SessionWrite {
+            before: None,
+            next: &Arc::new(session.clone()),
+            events: &[],
+            erased: None,
+            claims_document: false,
+        };
         let writes = vec![vetd_storage::Write::Session(next)];
         commits.push(store.commit(vetd_storage::Commit { writes, idempotency: None }));
     }

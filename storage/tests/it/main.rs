@@ -5,6 +5,7 @@
 mod audit_log;
 mod audits;
 mod backup;
+mod documents;
 mod durability;
 mod faults;
 mod idempotency;

@@ -40,7 +40,13 @@ async fn ended(store: &SledStore) -> (Session, Handle) {
         answer: Answer::Body { status: 200, body: Bytes::from_static(b"{\"first_name\":\"ANNA\"}") },
         owner: Some((REALM, next.id, &secret)),
     };
-    let write = SessionWrite { before: Some(&handle), next: &Arc::new(next.clone()), events: &[event], erased: None };
+    let write = SessionWrite {
+        before: Some(&handle),
+        next: &Arc::new(next.clone()),
+        events: &[event],
+        erased: None,
+        claims_document: false,
+    };
     let commit = Commit { writes: vec![Write::Session(write)], idempotency: Some(record) };
     let handle = store.commit(commit).await.unwrap().session.unwrap();
     (next, handle)
@@ -50,7 +56,7 @@ async fn redact(store: &SledStore, session: &Session, handle: &Handle) -> Result
     let transition = decide(session, Command::Redact, NOW.after(minutes(60))).unwrap();
     let next = Arc::new(transition.next);
     let (events, erased) = (&transition.events, transition.erased.as_deref());
-    let write = SessionWrite { before: Some(handle), next: &next, events, erased };
+    let write = SessionWrite { before: Some(handle), next: &next, events, erased, claims_document: false };
     store.commit(Commit { writes: vec![Write::Session(write)], idempotency: None }).await?;
     Ok(Session::clone(&next))
 }

@@ -80,7 +80,7 @@ pub async fn write(
     events: &[Event],
 ) -> Result<Handle, StoreError> {
     let next = &Arc::new(next.clone());
-    let writes = vec![Write::Session(SessionWrite { before, next, events, erased: None })];
+    let writes = vec![Write::Session(SessionWrite { before, next, events, erased: None, claims_document: false })];
     let receipt = store.commit(Commit { writes, idempotency: None }).await?;
     Ok(receipt.session.unwrap())
 }

@@ -92,7 +92,8 @@ pub(in crate::http) struct WorkspaceUpdate {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct RetentionUpdate {
-    /// Pictures and recordings. Not longer than personal data, whatever stands here.
+    /// Pictures and recordings, and what was read of them and of the document's chip; the fields and the
+    /// checks' results stay. Not longer than personal data, whatever stands here.
     media: Option<RetentionPeriodsUpdate>,
     /// Everything of the person, the media included.
     personal: Option<RetentionPeriodsUpdate>,
@@ -117,7 +118,8 @@ pub(in crate::http) struct RetentionPeriodsUpdate {
 /// How long a person's data is kept in this mode.
 #[derive(ToSchema)]
 pub(in crate::http) struct Retention {
-    /// Pictures and recordings. They go with the personal data at the latest.
+    /// Pictures and recordings, and what was read of them and of the document's chip. They go with the
+    /// personal data at the latest.
     media: RetentionPeriods,
     /// Everything of the person, the media included.
     personal: RetentionPeriods,
