@@ -1,4 +1,4 @@
-// PDF files as scanners write them: a picture on each page, and nothing else.
+// PDF files as apps write them that scan with a phone: pages of a picture each, and nothing else.
 
 /**
  * @param {Buffer[]} jpegs
@@ -12,10 +12,10 @@ export function scan(jpegs, { width, height }) {
     Buffer.from("<< /Type /Catalog /Pages 2 0 R >>"),
     Buffer.from(`<< /Type /Pages /Kids [${jpegs.map((_, place) => `${page(place)} 0 R`).join(" ")}] /Count ${jpegs.length} >>`),
     ...jpegs.flatMap((jpeg, place) => [
-      Buffer.from(`<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents ${page(place) + 2} 0 R
+      Buffer.from(`<< /Type /Page /Parent 2 0 R /MediaBox [0 0 ${width} ${height}] /Contents ${page(place) + 2} 0 R
         /Resources << /XObject << /Picture ${page(place) + 1} 0 R >> >> >>`),
       stream(`/Type /XObject /Subtype /Image /Width ${width} /Height ${height} /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode`, jpeg),
-      stream("", Buffer.from(`q 475 0 0 ${(475 * height) / width} 60 80 cm /Picture Do Q`)),
+      stream("", Buffer.from(`q ${width} 0 0 ${height} 0 0 cm /Picture Do Q`)),
     ]),
   ];
   const parts = [Buffer.from("%PDF-1.7\n")];
