@@ -42,7 +42,8 @@ const NO_GIVEN_NAME: u16 = 700;
 /// are different names); SMITH and SCHMIDT have 0.81, JOHNSON and JONES 0.83.
 const ALIKE: f64 = 0.88;
 
-/// The most letters of a name that are looked at; the longest line of a zone has 39.
+/// The most letters of a name that are looked at, as it is written and as it is spelled; the longest line of
+/// a zone has 39. One letter may become eighteen Latin ones, and comparing takes the square of all.
 const LONGEST: usize = 200;
 
 /// What a comparison of names comes to.
@@ -276,11 +277,15 @@ fn is_latin(name: &str) -> bool {
 }
 
 /// The words of a name in the letters A to Z: marks are dropped, blanks and hyphens part words,
-/// apostrophes and full stops are dropped, other scripts are written roughly in Latin letters.
+/// apostrophes and full stops are dropped, other scripts are written roughly in Latin letters. What comes
+/// behind the first [`LONGEST`] letters is left out.
 fn words(name: &str) -> Vec<String> {
-    let plain: String = name.nfkd().filter(|letter| !is_combining_mark(*letter)).collect();
+    let mut room = LONGEST;
     let mut words = vec![String::new()];
-    for letter in plain.chars() {
+    for letter in name.nfkd().filter(|letter| !is_combining_mark(*letter)) {
+        if room == 0 {
+            break;
+        }
         match letter {
             '\'' | '.' | '\u{2bb}'..='\u{2bd}' | '\u{2018}' | '\u{2019}' | '\u{b4}' | '`' => {}
             '-' | '<' | ',' | '/' | '\u{2010}'..='\u{2015}' => words.push(String::new()),
@@ -289,7 +294,10 @@ fn words(name: &str) -> Vec<String> {
                 let Some(word) = words.last_mut() else { break };
                 // A Chinese character becomes a syllable with a blank behind it.
                 let latin = if letter.is_ascii() { letter.to_string() } else { deunicode(&letter.to_string()) };
-                word.extend(latin.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase()));
+                let letters = latin.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase());
+                let before = word.len();
+                word.extend(letters.take(room));
+                room -= word.len() - before;
             }
         }
     }

@@ -124,6 +124,17 @@ fn a_zone_that_is_full_may_have_cut_the_names() {
     assert_ne!(compare(Names::whole("Eriksson", "Anna"), roomy), Same);
 }
 
+/// Comparing takes the square of a name's letters, and one letter may become many.
+#[test]
+fn a_name_stays_within_its_limit_in_latin_letters() {
+    for letter in ["щ", "㌖", "\u{fdfa}", "a "] {
+        let name = letter.repeat(LONGEST);
+        let spelled = Spelled::all(&name).spellings;
+        assert!(spelled.iter().all(|words| (100..=LONGEST).contains(&words.concat().len())), "{letter}");
+        assert_eq!(compare(Names::whole(&name, &name), Names::whole(&name, &name)), Same, "{letter}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_names_make_it_panic(last in any::<String>(), given in any::<String>(), other in any::<String>(), cut: bool) {
