@@ -45,6 +45,9 @@ pub struct Hit<'a> {
     pub country: &'static str,
 }
 
+/// Which names have which shape.
+type Shapes = Vec<(Shape, Range<u32>)>;
+
 /// A list that can be searched. Threads share one; it is never changed.
 #[derive(Debug)]
 pub struct Watchlist {
@@ -65,8 +68,7 @@ pub struct Watchlist {
     names: Vec<Name>,
     /// The words of each name, as `word_names`.
     name_words: Vec<u32>,
-    /// Which names have which shape.
-    shapes: Vec<(Shape, Range<u32>)>,
+    shapes: Shapes,
     /// Entries by the hash of all letters of a name in order, for names that part words otherwise.
     joined: Vec<(u64, u32)>,
     entries: Vec<Listed>,

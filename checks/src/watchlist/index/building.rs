@@ -1,13 +1,12 @@
 //! Puts a list's entries together to what can be searched.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use super::super::list::{Entry, Facts};
 use super::super::score::{Shape, skeleton};
 use super::super::words::{self, is_light};
 use super::spelling::{first_of, letters_of, prefix_of};
-use super::{Group, Listed, Name, Watchlist, Word};
+use super::{Group, Listed, Name, Shapes, Watchlist, Word};
 
 /// A list that is being loaded. Words and names are numbered as they come, and anew once all are there.
 #[derive(Debug, Default)]
@@ -80,7 +79,7 @@ impl Building {
     }
 
     /// Numbers the names anew, by shape: the names and one behind them, their words, and which have which.
-    fn number_names(&mut self) -> (Vec<Name>, Vec<u32>, Vec<(Shape, Range<u32>)>) {
+    fn number_names(&mut self) -> (Vec<Name>, Vec<u32>, Shapes) {
         let mut before = std::mem::take(&mut self.names);
         before.sort_by_key(|(shape, name)| (*shape, name.words));
         let mut names = Vec::with_capacity(before.len() + 1);
