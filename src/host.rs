@@ -1,5 +1,6 @@
 //! What the system says of this machine and this process.
 
+use std::fs;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -26,11 +27,14 @@ pub fn user() -> u32 {
 
 /// Gives up, for the rest of this process, what drawing a page of a stranger's file needs nothing of: more
 /// than so many seconds of processor time, more than so many bytes of memory, files and sockets beyond
-/// those that are open, files of any size on the disk, and a core dump, which would hold the document.
+/// those that are open, files of any size on the disk, and a core dump, which would hold the document. Where
+/// the machine's memory runs out, this process is the first to go.
 ///
 /// # Errors
 /// What the system does not allow.
 pub fn confine(processor_seconds: u64, memory_bytes: u64) -> Result<(), Errno> {
+    // Where the system knows of such a thing.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
     let limits = [
         (Resource::Cpu, processor_seconds),
         (Resource::As, memory_bytes),

@@ -7,15 +7,24 @@ mod common;
 #[path = "program/mod.rs"]
 mod program;
 
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
 use common::{Answer, TestApp, text};
-use program::{BOOTSTRAP_KEY, Program, serve_with_key};
+use program::{BOOTSTRAP_KEY, Program, serve_with_key, vetd};
 use serde_json::{Value, json};
 use vetd::serve::pages::Pages;
-use vetd_actors::{EngineConfig, SPECIMENS, SystemClock};
+use vetd_actors::{EngineConfig, PageDrawer, PageError, PictureError, SPECIMENS, SystemClock, TestClock};
+use vetd_model::Timestamp;
+use vetd_model::media::MediaKind;
 use vetd_specimens::pdf;
 
 async fn app() -> TestApp {
@@ -182,6 +191,79 @@ async fn a_page_that_takes_too_much_is_given_up_and_the_session_goes_on() {
     let sent = put(&app, &session, "document_front", specimen("passport").to_vec()).await.expect(StatusCode::OK);
     assert_eq!(sent["mrz_found"], true);
     app.finish().await;
+}
+
+/// A program that is one line of shell.
+fn line(folder: &Path, line: &str) -> OsString {
+    let program = folder.join("program");
+    fs::write(&program, format!("#!/bin/sh\n{line}\n")).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    program.into()
+}
+
+/// What comes of a page that such a program is to draw.
+async fn drawn_by(program: &str) -> Result<Vec<u8>, PageError> {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = Pages::of(line(folder.path(), program), Arc::new(SystemClock::default()));
+    pages.draw(Bytes::from_static(b"%PDF-"), MediaKind::DocumentFront).await
+}
+
+#[tokio::test]
+async fn the_process_that_draws_is_told_nothing_of_the_server() {
+    let told = String::from_utf8(drawn_by("env").await.unwrap()).unwrap();
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !told.contains("CARGO"), "{told}");
+    assert!(told.contains("PWD=/\n"), "{told}");
+}
+
+#[tokio::test]
+async fn how_the_process_ends_tells_whose_fault_it_is() {
+    for signal in ["XCPU", "KILL", "ABRT", "SEGV"] {
+        let ended = drawn_by(&format!("kill -s {signal} $$")).await;
+        assert!(matches!(ended, Err(PageError::Refused(PictureError::PdfTooComplex))), "{signal}: {ended:?}");
+    }
+    for fault in ["kill -s TERM $$", "kill -s INT $$", "exit 3"] {
+        let ended = drawn_by(fault).await;
+        assert!(matches!(ended, Err(PageError::Unavailable(_))), "{fault}: {ended:?}");
+    }
+    let endless = drawn_by("exec yes").await;
+    assert!(matches!(endless, Err(PageError::Refused(PictureError::PdfTooComplex))));
+}
+
+#[tokio::test]
+async fn a_process_that_never_ends_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TestClock::new(Timestamp::from_seconds(1_763_800_000));
+    // Reads what it is sent for as long as somebody sends, and then waits for a pipe that nobody writes to.
+    let never = "mkfifo pipe; exec cat pipe";
+    let program = line(folder.path(), &format!("cd {}; {never}", folder.path().display()));
+    let pages = Pages::of(program, Arc::new(clock.clone()));
+    let mut drawing = pages.draw(Bytes::from_static(b"%PDF-"), MediaKind::DocumentFront);
+    assert!(futures::poll!(&mut drawing).is_pending());
+    clock.advance(Duration::from_secs(30));
+    assert!(matches!(drawing.await, Err(PageError::Unavailable(_))));
+}
+
+#[test]
+fn the_process_that_draws_can_do_nothing_else() {
+    let mut child = vetd(&["draw-page", "document_front"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // More than a pipe holds: once it is taken, the process reads, and it confines itself before that.
+    stdin.write_all(&vec![b' '; 1 << 20]).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    for (name, most) in [
+        ("Max cpu time", "5"),
+        ("Max address space", "536870912"),
+        ("Max open files", "0"),
+        ("Max file size", "0"),
+        ("Max core file size", "0"),
+    ] {
+        let limit = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        assert_eq!(limit.split_whitespace().take(2).collect::<Vec<_>>(), [most, most], "{name}");
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b"picture_damaged"[..]));
 }
 
 #[tokio::test]

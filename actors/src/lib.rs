@@ -62,9 +62,10 @@ pub use reply::{Ask, Render, Reply};
 pub use uploads::{Progress, UPLOAD_BYTES, UPLOAD_LIFE, UPLOADS_BYTES, UploadKey, UploadRefusal, Uploads};
 #[cfg(feature = "pdf")]
 pub use vetd_checks::pdf;
+pub use vetd_checks::picture::{MAX_BYTES, PictureError};
 pub use vetd_checks::watchlist::import as watchlist_import;
 pub use vetd_checks::watchlist::{Facts as WatchlistFacts, LARGEST as LARGEST_WATCHLIST};
-pub use vetd_checks::{FaceFiles, FaceReader, PictureError};
+pub use vetd_checks::{FaceFiles, FaceReader};
 pub use vetd_checks::{SPECIMENS, SpecimenPicture};
 pub use watching::Watch;
 pub use watchlists::{WatchlistView, offline_watchlists};

@@ -189,11 +189,11 @@ impl Engine {
         claim: Option<Claim>,
         render: Render<Session>,
     ) -> Result<Reply, EngineError> {
+        let turn = self.inner.readers.turn(id)?;
         let session = self.session(realm, id).await?.ok_or_else(not_found)?;
         self.wants_picture(&session, kind)?;
         // What had arrived of another picture of its kind in parts.
         self.inner.context.receiving.forget(id, kind);
-        let turn = self.inner.readers.turn(id)?;
         let taken = self.inner.readers.read(kind, bytes, session.flow.compares_faces()).await;
         if let Err(EngineError::Refused(_)) = taken {
             // Before the session's next turn, so that none is read beyond the limit.

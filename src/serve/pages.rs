@@ -3,20 +3,25 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::process::{Output, Stdio};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::io::AsyncWriteExt;
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use vetd_actors::{Clock, PageDrawer, PageError, PictureError};
+use vetd_actors::{Clock, MAX_BYTES, PageDrawer, PageError, PictureError};
 use vetd_model::media::MediaKind;
 
 /// How long a page may take by the clock, whatever keeps its process from the processor.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How a process ends that takes too much time, memory, or stack.
+const TOO_MUCH: [Signal; 5] = [Signal::XCPU, Signal::KILL, Signal::ABORT, Signal::SEGV, Signal::BUS];
 
 /// Who draws pages; nobody in a build without the feature `pdf`.
 pub fn drawer(clock: &Arc<dyn Clock>) -> Option<Arc<dyn PageDrawer>> {
@@ -48,7 +53,7 @@ impl Pages {
         Self { program, clock }
     }
 
-    fn start(&self, kind: MediaKind) -> std::io::Result<Child> {
+    fn start(&self, kind: MediaKind) -> io::Result<Child> {
         Command::new(&self.program)
             .args(["draw-page", kind.as_str()])
             .env_clear()
@@ -65,36 +70,52 @@ impl Pages {
 
 impl PageDrawer for Pages {
     fn draw(&self, file: Bytes, kind: MediaKind) -> BoxFuture<'_, Result<Vec<u8>, PageError>> {
-        let unavailable = |error: std::io::Error| PageError::Unavailable(error.to_string());
-        async move {
+        let drawn = async move {
+            let unavailable = |error: io::Error| PageError::Unavailable(error.to_string());
             let mut child = self.start(kind).map_err(unavailable)?;
-            let stdin = child.stdin.take();
+            let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
             let fed = async move {
                 // Who has read enough closes the pipe; what it says then counts.
                 if let Some(mut stdin) = stdin {
                     let _ = stdin.write_all(&file).await;
                 }
             };
-            let drawn = async { futures::join!(fed, child.wait_with_output()).1 };
+            let said = async move {
+                let mut said = Vec::new();
+                if let Some(stdout) = stdout {
+                    stdout.take(MAX_BYTES as u64 + 1).read_to_end(&mut said).await?;
+                }
+                // The pipe closes here, so who says more than that ends, too.
+                Ok(said)
+            };
+            let ((), said) = futures::join!(fed, said);
+            let status = child.wait().await.map_err(unavailable)?;
+            understood(status, said.map_err(unavailable)?)
+        };
+        async move {
             tokio::select! {
-                drawn = drawn => understood(drawn.map_err(unavailable)?),
-                () = self.clock.sleep(PATIENCE) => Err(PictureError::PdfTooComplex.into()),
+                drawn = drawn => drawn,
+                () = self.clock.sleep(PATIENCE) => Err(PageError::Unavailable("nothing was drawn in time".to_owned())),
             }
         }
         .boxed()
     }
 }
 
-/// What a process that has ended says.
-fn understood(output: Output) -> Result<Vec<u8>, PageError> {
-    if output.status.success() {
-        return Ok(output.stdout);
+/// What a process that has ended has said.
+fn understood(status: ExitStatus, said: Vec<u8>) -> Result<Vec<u8>, PageError> {
+    if said.len() > MAX_BYTES {
+        return Err(PictureError::PdfTooComplex.into());
     }
-    let code = std::str::from_utf8(&output.stdout).ok().and_then(PictureError::of_code);
-    Err(match (code, output.status.code()) {
-        (Some(error), _) => error.into(),
-        // Killed: it has taken more than it may.
-        (None, None) => PictureError::PdfTooComplex.into(),
-        (None, Some(code)) => PageError::Unavailable(format!("the process ended with code {code}")),
+    if status.success() {
+        return Ok(said);
+    }
+    let code = std::str::from_utf8(&said).ok().and_then(PictureError::of_code);
+    let took_too_much = || status.signal().is_some_and(|signal| TOO_MUCH.iter().any(|known| known.as_raw() == signal));
+    Err(match code {
+        Some(error) => error.into(),
+        None if took_too_much() => PictureError::PdfTooComplex.into(),
+        // Also where somebody ends all processes of the server together.
+        None => PageError::Unavailable(format!("the process that draws has ended: {status}")),
     })
 }

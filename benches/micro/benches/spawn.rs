@@ -3,14 +3,13 @@
 
 #![expect(clippy::expect_used, reason = "an engine that fails ends the measurement")]
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::try_join_all;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 use vetd_actors::{Ask, Engine, EngineConfig, Reply, SystemClock};
 use vetd_benches::{PUBLIC_URL, REALM, request};
 use vetd_model::Session;
@@ -69,8 +68,8 @@ async fn start(folder: &std::path::Path) -> Engine {
 }
 
 async fn create(engine: Engine, is_loaded: bool) {
-    let (made, id) = oneshot::channel();
-    let render = Box::new(|session: &Session| {
+    let (made, id) = mpsc::channel();
+    let render = Box::new(move |session: &Session| {
         made.send(session.id).expect("somebody who waits");
         Reply::json(201, &"made")
     });
@@ -78,7 +77,7 @@ async fn create(engine: Engine, is_loaded: bool) {
     reply.expect("a session");
     if is_loaded {
         let render = Box::new(|_: &Session| Reply::json(200, &"loaded"));
-        let id = id.await.expect("its identifier");
+        let id = id.recv().expect("its identifier");
         engine.ask(REALM, id, Ask::Load, None, render).await.expect("a loaded session");
     }
 }

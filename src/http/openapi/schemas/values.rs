@@ -133,7 +133,8 @@ values! {
     );
     AuditActionName = names(AuditAction::ALL.map(AuditAction::as_str),
         "`verification.reviewed`: somebody decided a review. `verification.redacted`: a person's data was erased. \
-         `media.viewed`: somebody looked at a picture or a recording. `media.deleted`: one was deleted. \
+         `media.viewed`: somebody looked at a picture or a recording. `media.deleted`: pictures, \
+         or what a chip said, were deleted. \
          `retention.applied`: data was deleted because its time had come. `watchlist.imported`: a list that people are \
          screened against was read in. `watchlist.removed`: such a list was removed. `master_key.rotated`: the root of all keys was replaced.");
     ActorType = names(Actor::TYPES,
