@@ -8,7 +8,7 @@
 /** @typedef {{ theme?: "light" | "dark", locale?: string }} Configuration */
 
 const VERSION = 1;
-/** How long the page may take to say that it is there, in milliseconds. */
+/** How long the page may take to say anything, in milliseconds. */
 const PATIENCE = 20_000;
 /** The tallest that the page may ask to be, in CSS pixels. */
 const MOST_HEIGHT = 10_000;
@@ -53,10 +53,10 @@ export function mountVerification(options) {
     if (event.source !== iframe.contentWindow || event.origin !== address.origin) return;
     const message = event.data;
     if (!isMessage(message, sessionId)) return;
+    clearTimeout(timer);
     livemode = message.livemode;
     if (message.type === "kyc.ready") {
       isReady = true;
-      clearTimeout(timer);
       configure();
       if (wantsCancel) say("kyc.cancel");
     } else if (message.type === "kyc.resize") {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { stopClock } from "./harness/browser.js";
 import { LOOPBACK_PARENT, OTHER_PARENT, Parent } from "./harness/parent.js";
 import { stage } from "./harness/stage.js";
 
@@ -11,13 +12,15 @@ const { vetd, browser } = await stage();
 
 /**
  * A page of a shop that mounts a session with embed.js and keeps what `onEvent` hears. That includes, after
- * 20 seconds, that the page does not answer: a test of what is heard says `kyc.ready` before that.
+ * 20 seconds, that the page does not answer: a test of what is heard says something before that.
  * @param {Record<string, any>} session
  * @param {Record<string, any>} options further options of mountVerification
  * @param {Record<string, string>} headers of the shop's page
+ * @param {(context: import("playwright-core").BrowserContext) => Promise<void>} [prepare] what comes before all
  */
-async function mount(session, options = {}, headers = {}) {
+async function mount(session, options = {}, headers = {}, prepare) {
   const context = await browser.newContext();
+  await prepare?.(context);
   await context.route(`${vetd.url}/iframe?**`, (route) =>
     route.fulfill({ contentType: "text/html", body: "<main></main>" }),
   );
@@ -220,4 +223,15 @@ test("a page that never answers is an error that says why it may be", async () =
     [["kyc.error", "page_unreachable"]],
   );
   await context.close();
+});
+
+test("a page that says what is in the way has answered", async () => {
+  const session = await vetd.session();
+  const parent = await mount(session, {}, {}, stopClock);
+  await parent.frame.locator("main").waitFor({ state: "attached" });
+  const { livemode: _, ...error } = message(session, "kyc.error", { code: "invalid_signature", message: "…" });
+  await speak(parent, error);
+  await parent.page.clock.runFor(20_001);
+  assert.deepEqual((await events(parent)).map((event) => [event.type, event.data.code]), [["kyc.error", "invalid_signature"]]);
+  await parent.page.context().close();
 });

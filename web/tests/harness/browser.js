@@ -20,13 +20,13 @@ const SPECIMENS = fileURLToPath(new URL("../../../checks/specimen-pictures/", im
  */
 
 /**
- * Stops the clock of a page, a minute on. Afterwards `page.clock.runFor` moves it.
- * @param {import("playwright-core").Page} page
+ * Stops the clock of a page, or of all pages to come, a minute on. Afterwards `clock.runFor` moves it.
+ * @param {import("playwright-core").Page | import("playwright-core").BrowserContext} where
  */
-export async function stopClock(page) {
-  await page.clock.install();
+export async function stopClock({ clock }) {
+  await clock.install();
   // Installed, it still goes on; and it can be stopped only at a time to come.
-  await page.clock.pauseAt(Date.now() + 60_000);
+  await clock.pauseAt(Date.now() + 60_000);
 }
 
 /** Of the specimens of passports, in pixels. */
