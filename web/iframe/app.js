@@ -9,7 +9,7 @@ import { createFrame } from "./frame.js";
 import { choose, createTranslate, directionOf, loadLocale, supported } from "./i18n.js";
 import { INCOMPLETE, problemWords } from "./problem.js";
 import { keepRenewed } from "./renewal.js";
-import { loadScreens, makerOf, screenFor } from "./screens.js";
+import { loadScreen, loadScreens, makerOf, screenFor } from "./screens.js";
 import { createSessionActions, hasEnded, isChecking, timeLeft } from "./session.js";
 import { createShell } from "./shell.js";
 import { createStore } from "./store.js";
@@ -50,8 +50,6 @@ let [isSettled, isDressed] = [false, false];
 let shown = null;
 /** No screen has been read out yet. */
 let isFirst = true;
-/** The files of the other screens, on their way or here. @type {Promise<void> | null} */
-let others = null;
 
 /**
  * @param {string} locale
@@ -70,7 +68,7 @@ function render(state) {
   if (!wanted) return;
   if (state.session && !isDressed) return void settle();
   const make = makerOf(wanted);
-  const name = make ? `${state.locale} ${wanted.name}` : "loading";
+  const name = make ? `${state.locale} ${wanted.name}` : `loading ${wanted.kind}`;
   if (shown?.name === name) return shown.screen.update?.(state);
   shown?.screen.leave?.();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
@@ -81,8 +79,8 @@ function render(state) {
   document.documentElement.dir = directionOf(state.locale);
   document.documentElement.dataset.screen = wanted.name;
   present(screen.element.querySelector("h1"));
-  others ??= loadScreens();
-  if (!make) void others.then(arrived);
+  if (make) loadScreens();
+  else void arrive(wanted.kind);
 }
 
 /** @param {HTMLElement | null} heading Of a new screen. */
@@ -95,11 +93,13 @@ function present(heading) {
   isFirst = false;
 }
 
-/** What could be had of the other screens is here. */
-function arrived() {
+/** Shows the screen that is wanted once its files are here. @param {import("./screens.js").Kind} kind */
+async function arrive(kind) {
+  await loadScreen(kind);
   const wanted = screenFor(store.get());
-  if (wanted && !makerOf(wanted)) store.set({ problem: { code: INCOMPLETE } });
-  else render(store.get());
+  if (wanted?.kind !== kind) return;
+  if (makerOf(wanted)) render(store.get());
+  else store.set({ problem: { code: INCOMPLETE } });
 }
 
 /** At the deadline the server is asked; it decides. */
@@ -131,6 +131,11 @@ async function settle() {
 async function start() {
   document.documentElement.classList.toggle("framed", frame.isFramed);
   setTheme({});
+  // The files of a screen need not wait for the words.
+  store.subscribe((state) => {
+    const wanted = screenFor(state);
+    if (wanted) void loadScreen(wanted.kind);
+  });
   const opening = token ? session.start() : store.set({ problem: { code: "link_incomplete" } });
   await loadLocale(store.get().locale);
   store.subscribe(render);

@@ -18,26 +18,39 @@ import { hasEnded, isChecking, timeLeft } from "./session.js";
 
 /** @type {Partial<Record<Kind, Make>>} */
 const makers = { consent: consentScreen, problem: problemScreen };
-/** @type {Array<() => Promise<Partial<Record<Kind, Make>>>>} */
-const LATER = [
-  async () => ({ data_entry: (await import("./steps/data_entry.js")).dataEntryScreen }),
-  async () => ({ document_upload: (await import("./steps/document_upload.js")).documentScreen }),
-  async () => {
-    const { selfieScreen, livenessScreen } = await import("./steps/face.js");
-    return { selfie: selfieScreen, liveness: livenessScreen };
-  },
-  async () => {
-    const { waitingScreen, retryScreen, resultScreen } = await import("./steps/outcome.js");
-    return { waiting: waitingScreen, retry: retryScreen, result: resultScreen };
-  },
-];
+/** @type {Partial<Record<Kind, () => Promise<Make>>>} */
+const LATER = {
+  data_entry: async () => (await import("./steps/data_entry.js")).dataEntryScreen,
+  document_upload: async () => (await import("./steps/document_upload.js")).documentScreen,
+  selfie: async () => (await import("./steps/face.js")).selfieScreen,
+  liveness: async () => (await import("./steps/face.js")).livenessScreen,
+  waiting: async () => (await import("./steps/outcome.js")).waitingScreen,
+  retry: async () => (await import("./steps/outcome.js")).retryScreen,
+  result: async () => (await import("./steps/outcome.js")).resultScreen,
+};
+/** @type {Partial<Record<Kind, Promise<void>>>} */
+const loading = {};
 
-/** Loads the others. A file that cannot be had now is missing for good: browsers remember the failure. */
-export async function loadScreens() {
-  await Promise.allSettled(LATER.map(async (load) => Object.assign(makers, await load())));
+/**
+ * Ends once the files of a kind of screen are here, or cannot be had: then they are missing for good, since
+ * browsers remember the failure.
+ * @param {Kind} kind
+ */
+export function loadScreen(kind) {
+  return (loading[kind] ??= load(kind).catch(() => {}));
 }
 
-/** How a screen is made; `undefined` while its file is not here. @param {Wanted} wanted */
+/** @param {Kind} kind */
+async function load(kind) {
+  const make = await LATER[kind]?.();
+  if (make) makers[kind] = make;
+}
+
+export function loadScreens() {
+  for (const kind of Object.keys(LATER)) void loadScreen(/** @type {Kind} */ (kind));
+}
+
+/** How a screen is made; `undefined` while its files are not here. @param {Wanted} wanted */
 export function makerOf({ kind }) {
   return makers[kind];
 }

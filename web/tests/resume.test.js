@@ -58,6 +58,28 @@ test("a reload at every step goes on there, without any command to the server", 
   await context.close();
 });
 
+test("a later step waits neither for the words nor for the files of another step", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  await (await open(context, session)).person.consents();
+  const page = await context.newPage();
+  /** @type {Array<() => Promise<void>>} */
+  const held = [];
+  await page.route(/steps\/(document_upload|outcome)\.js$/, (route) => void held.push(() => route.continue()));
+  const asked = page.waitForRequest("**/steps/data_entry.js");
+  await page.route("**/locales/en.json", (route) => asked.then(() => route.continue()));
+  await page.goto(session.iframe_url);
+  const person = new Person(page);
+  await person.sees("Your details");
+  await person.types();
+  await person.presses("Continue");
+  await page.locator("main .spinner").waitFor();
+  assert.equal(held.length, 2, "asked for once each");
+  for (const go of held) await go();
+  await person.sees("Your document");
+  await context.close();
+});
+
 test("a new tab has no token, and starts nothing", async () => {
   const session = await vetd.session({ template_slug: "passport" });
   const context = await browser.newContext();
