@@ -177,6 +177,25 @@ test("where there is no room for a stream the page asks again and again, and nob
   await context.close();
 });
 
+test("where a session has sent all the pictures that it may, the person is told", async () => {
+  const session = await vetd.session({ template_slug: "passport" });
+  const context = await browser.newContext();
+  const { page, person } = await open(context, session);
+  await person.consents();
+  await person.submitsData();
+  await person.chooses();
+  for (let sent = 0; sent < 60; sent += 1) {
+    const headers = { Authorization: `Bearer ${session.sdk_token}`, "Content-Type": "image/jpeg" };
+    const answer = await fetch(`${vetd.url}/iframe/api/media/document_front`, { method: "PUT", headers, body: "no picture" });
+    assert.equal(answer.status, 415);
+  }
+  await person.picks("passport");
+  await person.uses();
+  await page.getByText("This picture was not accepted.").waitFor();
+  await person.sees("The photo page of your passport");
+  await context.close();
+});
+
 test("a device that knows of its lost connection says so before anything is sent", async () => {
   const session = await vetd.session({ template_slug: "passport" });
   const context = await browser.newContext();

@@ -169,7 +169,7 @@ export function captureScreen(app, task) {
     } catch (error) {
       if (sending.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
-      refused(error);
+      await refused(error);
     }
   }
 
@@ -182,8 +182,13 @@ export function captureScreen(app, task) {
   }
 
   /** @param {ApiError} error */
-  function refused(error) {
-    if (["session_expired", "invalid_state"].includes(error.code)) return void app.session.refresh().then(() => intro());
+  async function refused(error) {
+    if (["session_expired", "invalid_state"].includes(error.code)) {
+      await app.session.refresh();
+      // Still awaited, as where a session has sent all the pictures that it may.
+      if (element.isConnected) unusable("refused");
+      return;
+    }
     if (["unsupported_media_type", "payload_too_large", "validation_error"].includes(error.code)) {
       // What is wrong with a PDF stands at the end of the message, in brackets.
       const pdf = /\((pdf_\w+)\)$/.exec(error.fields[0]?.message ?? "")?.[1];
