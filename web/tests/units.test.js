@@ -248,6 +248,16 @@ test("what the browser cannot show is sent as it is, if the server can read it",
   }
 });
 
+test("a PDF without a name for its type is one by its first bytes, as on the server", async () => {
+  Object.assign(globalThis, { createImageBitmap: () => Promise.reject(new DOMException("no", "InvalidStateError")) });
+  for (const type of ["", "application/octet-stream"]) {
+    const scan = new File(["%PDF-1.7"], "scan", { type });
+    assert.deepEqual(await pictureFrom(scan, ["image/jpeg", "application/pdf"]), { picture: scan, isShown: false }, type);
+    await assert.rejects(pictureFrom(scan, ["image/jpeg"]), new FileError("pdf"), type);
+    await assert.rejects(pictureFrom(new File([" %PDF-1.7"], "other", { type }), ["application/pdf"]), new FileError("unreadable"), type);
+  }
+});
+
 test("cameras fail by name", () => {
   const names = { NotAllowedError: "camera_denied", NotFoundError: "camera_missing", OverconstrainedError: "camera_missing", NotReadableError: "camera_in_use", AbortError: "camera_in_use" };
   for (const [name, code] of Object.entries(names)) assert.equal(failureOf(name), code);

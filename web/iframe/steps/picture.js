@@ -50,11 +50,12 @@ export function namesOf(types, locale) {
  */
 export async function pictureFrom(file, types) {
   if (file.size === 0) throw new FileError("empty");
-  const isTaken = types.includes(file.type);
-  if (file.type === PDF && !isTaken) throw new FileError("pdf");
-  if (isTaken && !PICTURES.includes(file.type)) {
+  const type = await typeOf(file, types);
+  const isTaken = types.includes(type);
+  if (type === PDF && !isTaken) throw new FileError("pdf");
+  if (isTaken && !PICTURES.includes(type)) {
     if (file.size > LARGEST_FILE) throw new FileError("too_large");
-    const image = file.type === PDF ? null : await decode(file).catch(() => null);
+    const image = type === PDF ? null : await decode(file).catch(() => null);
     image?.close();
     return { picture: file, isShown: image !== null };
   }
@@ -67,6 +68,16 @@ export async function pictureFrom(file, types) {
   image.close();
   if (blob.size > LARGEST_FILE) throw new FileError("too_large");
   return { picture: blob, isShown: true };
+}
+
+/**
+ * Not every device names a PDF. Then its first bytes do, as on the server.
+ * @param {File} file
+ * @param {string[]} types
+ */
+async function typeOf(file, types) {
+  if ([...PICTURES, ...types].includes(file.type)) return file.type;
+  return (await file.slice(0, 5).text().catch(() => "")) === "%PDF-" ? PDF : file.type;
 }
 
 /** @param {Blob} blob */
