@@ -95,3 +95,14 @@ test("the template's theme and words are taken where they are safe, and made rea
   assert.deepEqual(await violations(yellow.page), []);
   await context.close();
 });
+
+test("the system decides between light and dark, also where there is no script", async () => {
+  for (const [colorScheme, ground] of /** @type {const} */ ([["light", "rgb(255, 255, 255)"], ["dark", "rgb(28, 32, 37)"]])) {
+    const context = await browser.newContext({ colorScheme });
+    const page = await context.newPage();
+    // The server's own answer to a wrong link.
+    await page.goto(`${vetd.url}/iframe`);
+    assert.equal(await page.locator(".page").evaluate((element) => getComputedStyle(element).backgroundColor), ground);
+    await context.close();
+  }
+});
