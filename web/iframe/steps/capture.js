@@ -119,8 +119,8 @@ export function captureScreen(app, task) {
    */
   function named(name, file) {
     isIdle = false;
-    const size = new Intl.NumberFormat(app.locale(), { style: "unit", unit: "megabyte", maximumSignificantDigits: 2 });
-    const entry = h("li", {}, icon("document"), h("span", {}, h("bdi", {}, name), h("small", {}, size.format(file.size / 1e6))));
+    const size = new Intl.NumberFormat(app.locale(), { style: "unit", unit: "kilobyte", maximumFractionDigits: 0 });
+    const entry = h("li", {}, icon("document"), h("span", {}, h("bdi", {}, name), h("small", {}, size.format(file.size / 1e3))));
     view(t("capture.file_question"), t("capture.file_unseen"), [
       h("ul", { class: "received" }, entry),
       h(
