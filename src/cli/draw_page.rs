@@ -1,7 +1,7 @@
 //! `vetd draw-page`: one page of a PDF, drawn in a process that may do nothing else.
 //!
 //! The server starts it for each file, see [`crate::serve`]. The file comes on standard input; a JPEG
-//! goes to standard output, or the code of what is wrong with the file and exit code 1. Whatever kills
+//! goes to standard output, or the code of what is wrong with the file and exit code 1. Where a limit ends
 //! the process, the server says that the file takes too much.
 
 use std::io::{self, Read, Write};
